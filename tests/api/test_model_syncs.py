@@ -14,7 +14,7 @@ from mainspring_api.usecases import discovery, providers
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import DeadlineExceeded
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, ProviderId, from_wire
-from mainspring_kernel.provider_limits import SYNC_START_MS
+from mainspring_kernel.limits import SYNC_START_MS
 from mainspring_schema.discovery import LIST_MODELS, ListModels
 from mainspring_schema.plain import CancelPlainTask
 from mainspring_schema.workflows import Flaw

@@ -9,11 +9,11 @@ import pytest
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.domain.limits import MONITOR_LOOK_S, MONITOR_STREAMS_MAX, SSE_CYCLE_S
 from mainspring_api.usecases.monitor import Look, Monitor, MonitorStream
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import NotFound, TooManyRequests, Unavailable
-from mainspring_kernel.limits import MONITOR_LOOK_S, MONITOR_STREAMS_MAX, SSE_CYCLE_S
 from tests.api.operators import FakeOperator
 from tests.api.test_resources import V1
 from tests.api.watcher import Opened

@@ -17,7 +17,7 @@ from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.protocol import BoundedHttp
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
-from mainspring_kernel import limits
+from mainspring_api.domain import limits
 from tests.api.backend import Backend
 from tests.api.conftest import inside, wired
 from tests.api.test_resources import V1

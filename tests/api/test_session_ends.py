@@ -13,6 +13,7 @@ from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.tiers import Configuration
 from mainspring_api.usecases import upkeep
 from mainspring_api.usecases.session_ends import HANDING_MS_MAX
+from mainspring_engine.domain.limits import PLAIN_AGE_MS_MAX
 from mainspring_harness.errors import UnknownCapability
 from mainspring_kernel.errors import (
     DeadlineExceeded,
@@ -24,7 +25,6 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.plain_limits import PLAIN_AGE_MS_MAX
 from mainspring_schema.commands import Close, CloseReceipt
 from mainspring_schema.plain import SubmitTask, TaskReceipt
 from mainspring_schema.session_ends import SESSION_END, SessionEnd

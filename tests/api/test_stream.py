@@ -9,9 +9,9 @@ import pytest
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.domain.limits import SSE_QUEUE_FRAMES_MAX, SSE_STREAMS_PER_SESSION_MAX
 from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.ids import OrgId, SessionId
-from mainspring_kernel.limits import SSE_QUEUE_FRAMES_MAX, SSE_STREAMS_PER_SESSION_MAX
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_session
 from tests.api.watcher import PATIENCE_S, data_of, positions, uuid_of, watching

@@ -14,9 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from mainspring import Workflow
+from mainspring_engine.domain.limits import WORKER_DEATHS_MAX
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import Prefix, RandomIds, to_wire
-from mainspring_kernel.limits import WORKER_DEATHS_MAX
 from tests.chaos.coding import Outside
 from tests.chaos.found import Findings
 from tests.chaos.ledger import Line

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mainspring_kernel.limits import WORKER_DEATHS_MAX
+from mainspring_engine.domain.limits import WORKER_DEATHS_MAX
 from tests.e2e.follower import Frame, assert_accumulated, assert_gapless
 from tests.e2e.rig import Rig, Script, calls, effects_of, turns_of
 

@@ -4,8 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainspring_engine.domain.limits import DECLARATION_OPEN_MAX
 from mainspring_engine.domain.rows import Outcome
-from mainspring_kernel.declaration_limits import DECLARATION_OPEN_MAX
 from mainspring_schema.codec import to_json
 from mainspring_schema.declarations import (
     Declaration,

@@ -28,6 +28,7 @@ from typing_extensions import override
 
 from mainspring_api.domain.cursor import Resume, StreamCursor
 from mainspring_api.domain.frames import Frame, Framer
+from mainspring_api.domain.limits import SSE_CYCLE_S, SSE_STREAMS_PER_SESSION_MAX
 from mainspring_api.ports.log import Page
 from mainspring_api.usecases.stream import beginnings, follower, session_stream, subscriber
 from mainspring_api.usecases.stream.follower import Follower
@@ -45,7 +46,6 @@ from mainspring_kernel.ids import (
     from_wire,
     parse_position_id,
 )
-from mainspring_kernel.limits import SSE_CYCLE_S, SSE_STREAMS_PER_SESSION_MAX
 from mainspring_schema.stream import LogBatch
 from tests.api.backend import Backend
 from tests.api.sessions_backend import FakeSession

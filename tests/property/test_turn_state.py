@@ -7,14 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainspring_api.domain.limits import NAME_CHARS_MAX
+from mainspring_engine.domain.limits import WORKFLOW_STATE_BYTES_MAX
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import FREE, Appeal, OpenCall, Owed, Phase, TurnState
 from mainspring_kernel.errors import StateUnreadable
-from mainspring_kernel.limits import (
-    NAME_CHARS_MAX,
-    TOOL_CALLS_PER_RESPONSE_MAX,
-    WORKFLOW_STATE_BYTES_MAX,
-)
+from mainspring_kernel.limits import TOOL_CALLS_PER_RESPONSE_MAX
 from mainspring_schema.events import Usage
 
 COUNT = st.integers(0, 2**53)

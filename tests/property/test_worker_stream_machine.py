@@ -27,6 +27,7 @@ from typing_extensions import override
 
 from mainspring_engine.adapters.memory import MemoryGates, MemoryStore, memory_backstage, plain
 from mainspring_engine.adapters.memory.tables import TaskRow
+from mainspring_engine.domain.limits import STREAM_GRACE_S
 from mainspring_engine.domain.plain import STEP, PlainEnd
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.attachments import Attachment, HeldTask
@@ -36,7 +37,7 @@ from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import LeaseLost
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
-from mainspring_kernel.limits import HEARTBEAT_S, LEASE_S, STREAM_GRACE_S
+from mainspring_kernel.limits import HEARTBEAT_S, LEASE_S
 from mainspring_messaging import MemoryBus
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import (

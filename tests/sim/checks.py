@@ -14,11 +14,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from mainspring_engine.domain.limits import WORKER_DEATHS_MAX
 from mainspring_engine.domain.rows import Closing, Effect, Outcome, TaskState
 from mainspring_eventstore.adapters.memory.log import EventRow
 from mainspring_eventstore.domain.heads import HeadRow
 from mainspring_kernel.ids import Position
-from mainspring_kernel.limits import LEASE_S, WORKER_DEATHS_MAX
+from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.chain import GENESIS, link
 from tests.sim import forkers, leftovers, minder_checks, operators, planners, program_checks
 from tests.sim.clients import People, Reader

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.domain.cursor import Resume
+from mainspring_api.domain.limits import SSE_HEARTBEAT_S
 from mainspring_api.domain.resources import Tier
 from mainspring_api.usecases import agents, sessions
 from mainspring_api.usecases.messages import MessageDraft, post
@@ -32,7 +33,6 @@ from mainspring_kernel.ids import (
     parse_position_id,
     to_wire,
 )
-from mainspring_kernel.limits import SSE_HEARTBEAT_S
 from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode

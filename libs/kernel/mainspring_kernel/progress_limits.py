@@ -4,8 +4,6 @@ from typing import Final
 
 PROGRESS_BYTES_MAX: Final = 8 * 1024
 """Of one report: a cursor or a count. What is larger belongs into a store of the user's own."""
-PROGRESS_STEPS_MAX: Final = 64
-"""Steps at work in one workflow whose reports its next attempt gets: half a frame at most."""
 PROGRESS_PACE_S: Final = 0.2
 """Between two reports of one step: what a handler says meanwhile is folded into the next one."""
 PROGRESS_BEGUN_S: Final = 1.0
@@ -13,5 +11,3 @@ PROGRESS_BEGUN_S: Final = 1.0
 been at work for so long: shorter ones cost no report, and a crash gives back no more."""
 PROGRESS_SAVED_S: Final = 5.0
 """How long a failed attempt waits for its last report to be kept before it is told as failed."""
-PROGRESS_FORGOTTEN_ROWS_MAX: Final = 1000
-"""Reports of tasks that are over, removed by one statement of the upkeep."""

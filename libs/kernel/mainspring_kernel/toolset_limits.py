@@ -6,13 +6,8 @@ TOOLSET_TOOLS_MAX: Final = 128
 """Of one toolset: more than a model can choose from."""
 TOOLSET_BYTES_MAX: Final = 256 * 1024
 """Of an announcement: it travels with an attach, and again with each agent that has the tools."""
-TOOLSETS_LISTED_MAX: Final = 200
-"""Of one answer: what a page of the catalogue shows."""
 TOOLSET_NEEDS_MAX: Final = 32
 """Capabilities that one toolset brings along, features and facts that it states: each list."""
-TOOLSET_WAIT_S: Final = 300.0
-"""How long a call waits for a worker: a deployment or a restart takes less. Looked at again each
-time so long, while a worker has the call."""
 ANNOUNCED_CALL_S_DEFAULT: Final = 120.0
 """How long a call may take where its tool says nothing; as of the tools that come along."""
 ANNOUNCED_CALL_S_MAX: Final = 3600.0

@@ -3,8 +3,7 @@
 import re
 from typing import Final
 
-from mainspring_kernel.gate_limits import KEY_CHARS_MAX, TASK_KEYS_MAX
-from mainspring_kernel.limits import WORKFLOW_TYPE_CHARS_MAX
+from mainspring_kernel.limits import KEY_CHARS_MAX, TASK_KEYS_MAX, WORKFLOW_TYPE_CHARS_MAX
 from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 
 KEY_PATTERN: Final = "[!-)+-~]+"

@@ -22,6 +22,7 @@ from mainspring_engine.adapters.wakeups import listen
 from mainspring_engine.adapters.witness import TelemetryWitness
 from mainspring_engine.domain.backlog import Backlog
 from mainspring_engine.domain.holds import HoldTimes
+from mainspring_engine.domain.limits import COMMIT_LANES, STREAMS_LEAVE_S
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.tallies import Tallies
@@ -62,7 +63,6 @@ from mainspring_engine.usecases.workflows import Workflows
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import Ids, RandomIds
-from mainspring_kernel.limits import COMMIT_LANES, STREAMS_LEAVE_S
 from mainspring_messaging import Bus, NatsBus
 from mainspring_postgres import Database, Options
 from mainspring_rpc import Server, serve

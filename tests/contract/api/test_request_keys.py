@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from mainspring_api.domain.limits import IDEMPOTENCY_CLAIM_S
 from mainspring_api.ports.store import RequestKey, Store
 from mainspring_api.usecases.once import Answer, once_under_id
 from mainspring_kernel.errors import (
@@ -15,7 +16,6 @@ from mainspring_kernel.errors import (
     Unavailable,
 )
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
 
 KEY = RequestKey(route="trigger", key="k", body_hash=b"h")
 

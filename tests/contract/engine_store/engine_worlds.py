@@ -21,6 +21,7 @@ from mainspring_engine.domain.changes import (
     StepResult,
     WorkflowChange,
 )
+from mainspring_engine.domain.limits import READY_GROUPS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import (
     Closing,
@@ -43,7 +44,7 @@ from mainspring_engine.ports.store import (
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.clock import ManualClock, SystemClock
 from mainspring_kernel.ids import RandomIds
-from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX, READY_GROUPS_MAX
+from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
 from mainspring_postgres import Database, Query
 from mainspring_schema.chain import link
 from mainspring_schema.frames import Held, Verdict

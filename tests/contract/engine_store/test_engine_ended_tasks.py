@@ -5,11 +5,11 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.domain.limits import CLOSED_WINDOW_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
 from mainspring_engine.domain.plain import NewPlain, PlainEnd, made_of
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.inspection import ClosedPage
 from mainspring_engine.ports.plain import PlainCancel
-from mainspring_kernel.plain_limits import CLOSED_WINDOW_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
 from mainspring_schema.plain import SubmitTask

@@ -2,12 +2,12 @@
 
 import pytest
 
+from mainspring_engine.domain.limits import PROGRESS_STEPS_MAX
 from mainspring_engine.domain.plain import NewPlain, PlainEnd, made_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.progress import Report
 from mainspring_engine.ports.store import Claimed, Release
-from mainspring_kernel.progress_limits import PROGRESS_STEPS_MAX
 from mainspring_schema.frames import Held, Progress, StepProgress, Verdict
 from mainspring_schema.plain import SubmitTask
 from tests.contract.engine_store.engine_worlds import IDS, Worker, World, claim

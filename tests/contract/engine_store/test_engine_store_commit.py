@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain.changes import Anchor, Config, Consume, DeadLetter
+from mainspring_engine.domain.limits import READY_GROUPS_MAX
 from mainspring_engine.domain.rows import Effect, Outcome, TaskState, View
 from mainspring_engine.ports.store import Step
-from mainspring_kernel.limits import READY_GROUPS_MAX
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import DeltaAppend, SessionStatus
 from tests.contract.engine_store.engine_worlds import (

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain.backlog import Group, ReadyGroup
+from mainspring_engine.domain.limits import PRIORITY_AGING_S
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import (
@@ -18,7 +19,7 @@ from mainspring_engine.ports.store import (
     ReadyPage,
     Release,
 )
-from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
+from mainspring_kernel.limits import PRIORITY_MAX
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, claim, close
 
 

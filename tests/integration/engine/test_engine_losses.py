@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from mainspring_engine.adapters.postgres import PostgresStore
+from mainspring_engine.domain.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
 from mainspring_postgres.queries import Query
 from mainspring_schema.frames import FromWorker, Held
 from mainspring_schema.operations import ResolveLetter

@@ -10,7 +10,7 @@ from mainspring_engine.domain import decide as decisions
 from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.intents import Intent
-from mainspring_engine.domain.limits import COMMIT_ROUNDS_MAX
+from mainspring_engine.domain.limits import COMMIT_LANES, COMMIT_ROUNDS_MAX
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.main import Engine
@@ -18,7 +18,6 @@ from mainspring_engine.ports.store import Committed
 from mainspring_engine.usecases import flights
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_kernel.limits import COMMIT_LANES
 from mainspring_schema import commands
 from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import (

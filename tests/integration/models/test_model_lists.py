@@ -4,9 +4,9 @@ from typing import cast
 
 import pytest
 
-from mainspring_kernel.provider_limits import PROVIDER_MODELS_MAX
 from mainspring_worker.adapters.models.providers import profiles
 from mainspring_worker.adapters.models.providers.driver import DRIVERS, DriverName, ProviderDriver
+from mainspring_worker.domain.limits import PROVIDER_MODELS_MAX
 from mainspring_worker.ports.model import Credentials, Deadlines, ModelFailure, OfferRequest
 from tests.integration.models.asking import KEY
 from tests.integration.models.provider import Answer, Cut, Provider, Send, Stall, provider

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 import pytest
 
-from mainspring_kernel import limits
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_postgres import Database, Options, Query, QueryFailed
 from mainspring_scheduler.adapters.loop import Loop
 from mainspring_scheduler.adapters.postgres import PostgresDutyStore
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import Claims, Duty, Plan, Report, Settlement
 from mainspring_testkit.fixtures import Database as OwnDatabase
 

@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from mainspring_api.domain.accumulate import Accumulators
-from mainspring_kernel.limits import SSE_ACCUMULATED_CHARS_MAX, SSE_ANCHORS_MAX
+from mainspring_api.domain.limits import SSE_ACCUMULATED_CHARS_MAX, SSE_ANCHORS_MAX
 from mainspring_schema.events import StoredDelta
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from litestar import Request
 
 from mainspring_api.adapters.http.edge import HttpRequest, decode_body, handle_error
+from mainspring_api.domain.limits import JSON_BODY_BYTES_MAX, JSON_DEPTH_MAX
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, MalformedBody, Unavailable
-from mainspring_kernel.limits import JSON_BODY_BYTES_MAX, JSON_DEPTH_MAX
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope

@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 from mainspring_api.adapters.endings import BusEndings
+from mainspring_api.domain.limits import RESULT_RECHECK_S
 from mainspring_api.usecases import overlooked
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.ids import SeededIds
-from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_schema.asking import Order, Question
 from mainspring_schema.open_work import OPEN_IDS_PER_QUESTION_MAX, FindOpen, OpenWork
 from mainspring_schema.wake import WorkflowEnded

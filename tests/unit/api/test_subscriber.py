@@ -1,7 +1,7 @@
 from mainspring_api.domain.frames import Frame
+from mainspring_api.domain.limits import SSE_HEARTBEAT_S, SSE_QUEUE_FRAMES_MAX
 from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.ids import Position
-from mainspring_kernel.limits import SSE_HEARTBEAT_S, SSE_QUEUE_FRAMES_MAX
 
 
 def frame(seq: int) -> Frame:

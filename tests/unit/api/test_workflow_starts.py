@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from mainspring_api.adapters.rpc.control import RpcControl
+from mainspring_api.domain.limits import STARTS_BYTES_PER_CALL_MAX
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.declaration_limits import STARTS_BYTES_PER_CALL_MAX
 from mainspring_kernel.errors import NotImplementedHere, WorkflowKeyMismatch
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_rpc import ControlClient, Endpoint

@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain import intents
+from mainspring_engine.domain.limits import TOOLSET_WAIT_S
 from mainspring_engine.domain.rows import Closing, OpenTask, TaskKind, TaskState
 from mainspring_engine.domain.turn.state import Phase
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_kernel.toolset_limits import TOOLSET_WAIT_S
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.appeals import AnswerAppeals, Ruling
 from mainspring_schema.frames import Verdict

@@ -6,9 +6,13 @@ import pytest
 
 from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
 from mainspring_engine.domain.claim_plan import groups_of, left_of
+from mainspring_engine.domain.limits import (
+    CLAIM_DEPTH_SPARE,
+    CLAIM_GROUPS_MAX,
+    SHARES_REMEMBERED_MAX,
+)
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.shares import Shares
-from mainspring_kernel.limits import CLAIM_DEPTH_SPARE, CLAIM_GROUPS_MAX, SHARES_REMEMBERED_MAX
 
 ROUTE, OTHER = Route(queue="a"), Route(queue="b")
 A, B = UUID(int=1), UUID(int=2)

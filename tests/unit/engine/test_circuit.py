@@ -8,9 +8,7 @@ import pytest
 
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState, Sign
-from mainspring_engine.usecases.circuits import Circuits
-from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.gate_limits import (
+from mainspring_engine.domain.gate_limits import (
     CIRCUIT_ANSWERS_MAX,
     CIRCUIT_OPEN_S,
     CIRCUIT_OPEN_S_MAX,
@@ -18,6 +16,8 @@ from mainspring_kernel.gate_limits import (
     CIRCUIT_PROBES_MAX,
     CIRCUIT_WINDOW_S,
 )
+from mainspring_engine.usecases.circuits import Circuits
+from mainspring_kernel.clock import ManualClock
 from mainspring_schema.tasks import ErrorClass, Failure
 
 ME, OTHER = UUID(int=1), UUID(int=2)

@@ -9,7 +9,14 @@ import pytest
 
 from mainspring_engine.adapters.memory import MemoryGates
 from mainspring_engine.domain.backlog import Backlog, Group
+from mainspring_engine.domain.gate_limits import DEPTH_ORG_TASKS_MAX, LOAD_SHUT
 from mainspring_engine.domain.limit import KeyLimit, with_rate
+from mainspring_engine.domain.limits import (
+    CLAIM_CHUNK_TASKS,
+    CLAIM_ROUTES_MAX,
+    CLAIM_SWEEP_S,
+    PRIORITY_AGING_S,
+)
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.domain.rows import Closing
@@ -20,15 +27,8 @@ from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.errors import TooManyRequests
-from mainspring_kernel.gate_limits import DEPTH_ORG_TASKS_MAX, LOAD_SHUT
 from mainspring_kernel.ids import RandomIds
-from mainspring_kernel.limits import (
-    CLAIM_CHUNK_TASKS,
-    CLAIM_ROUTES_MAX,
-    CLAIM_SWEEP_S,
-    PRIORITY_AGING_S,
-    PRIORITY_MAX,
-)
+from mainspring_kernel.limits import PRIORITY_MAX
 from tests.contract.engine_store.engine_worlds import IDS, MemoryWorld, Session, Worker, close
 
 SLOTS = 4

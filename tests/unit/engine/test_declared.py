@@ -6,12 +6,15 @@ import msgspec
 import pytest
 
 from mainspring import Retry, Workflow, do, parallel, sequence, step, workflow
+from mainspring_engine.domain.limits import (
+    DECLARATION_OPEN_MAX,
+    PLAIN_FAILURES_MAX,
+    WORKER_DEATHS_MAX,
+)
 from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, Outcome, TaskKind, TaskState
-from mainspring_kernel.declaration_limits import DECLARATION_OPEN_MAX
 from mainspring_kernel.errors import Conflict, ValidationFailed
-from mainspring_kernel.limits import WORKER_DEATHS_MAX, WORKFLOW_VALUE_INLINE_BYTES_MAX
-from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX
+from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema.frames import Verdict
 from mainspring_schema.tasks import PlainResult, WorkflowResult
 from mainspring_schema.workflows import Flaw, WorkflowCancelReceipt

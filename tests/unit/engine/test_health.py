@@ -5,9 +5,9 @@ import pytest
 
 from mainspring_engine.domain.health import expected_wait_ms, health
 from mainspring_engine.domain.holds import HoldTimes
+from mainspring_engine.domain.limits import ROUTE_CACHE_ENTRIES_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample
-from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
 
 ROUTE = Route(queue="default", capability="", build="", model="m")
 SEAT = SeatSample(

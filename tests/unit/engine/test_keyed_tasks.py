@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 import pytest
 
 from mainspring_engine.domain.circuit import Circuit
+from mainspring_engine.domain.gate_limits import CIRCUIT_FAILURES_MIN
 from mainspring_engine.main import Engine
-from mainspring_kernel.gate_limits import CIRCUIT_FAILURES_MIN
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.explaining import Explanation
 from mainspring_schema.gates import DropLimit, SetCircuit, SetLimit

@@ -18,8 +18,8 @@ from mainspring_engine.domain.samples import RouteSample, Sample
 from mainspring_engine.usecases.workflows import check_keys
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.errors import ValidationFailed
-from mainspring_kernel.gate_limits import KEY_CHARS_MAX, TASK_KEYS_MAX
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
+from mainspring_kernel.limits import KEY_CHARS_MAX, TASK_KEYS_MAX
 from mainspring_schema.plain import SubmitTask
 from mainspring_schema.tasks import PlainResult, TaskResult, WorkflowResult
 from mainspring_schema.workflows import ChildStart, Flaw, StartWorkflow, Wait

@@ -8,11 +8,11 @@ import pytest
 from typing_extensions import override
 
 from mainspring_engine.domain.intents import Answered, Intent
+from mainspring_engine.domain.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
 from mainspring_engine.usecases.lane import Entry, Lane, NoTicket
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import ToolResult
 

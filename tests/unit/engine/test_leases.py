@@ -6,7 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from mainspring_engine.domain.intents import Died, Intent
-from mainspring_engine.domain.limits import UNSETTLED_REST_S
+from mainspring_engine.domain.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX, UNSETTLED_REST_S
 from mainspring_engine.domain.plain import PlainIntent
 from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.ports.outside import Witness
@@ -18,7 +18,6 @@ from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import MainspringError, Unavailable
-from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.frames import Acknowledgement, Held, Task, Verdict
 
 WORKER, HELD = UUID(int=1), Held(UUID(int=2), 1)

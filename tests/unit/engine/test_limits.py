@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from mainspring_engine.adapters.memory import MemoryGates
 from mainspring_engine.adapters.memory.tables import Tables
+from mainspring_engine.domain.gate_limits import (
+    LIMIT_DRAW_KEYS_MAX,
+    LIMIT_DRAW_TOKENS_MAX,
+    LIMIT_HOLD_S,
+)
 from mainspring_engine.domain.limit import KeyLimit, keys_of, with_rate
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.gates import Drawn, TokenDraw
 from mainspring_engine.usecases.limiter import Limiter
 from mainspring_kernel.clock import ManualClock
-from mainspring_kernel.gate_limits import (
-    LIMIT_DRAW_KEYS_MAX,
-    LIMIT_DRAW_TOKENS_MAX,
-    LIMIT_HOLD_S,
-)
 
 KEY = "provider/model"
 ROUTE = Route(model=KEY)

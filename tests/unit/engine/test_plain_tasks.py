@@ -7,6 +7,11 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain import plain
+from mainspring_engine.domain.limits import (
+    COMMIT_FLIGHT_BYTES_MAX,
+    PLAIN_FAILURES_MAX,
+    PLAIN_TASKS_PER_FLIGHT_MAX,
+)
 from mainspring_engine.domain.plain import PlainAnswered, PlainDied, PlainEnd, end_of
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.domain.texts import CODE_BYTES_MAX
@@ -14,12 +19,8 @@ from mainspring_engine.main import Engine
 from mainspring_engine.usecases.sweeps import SweepKind
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX, WORKFLOW_VALUE_BYTES_MAX
-from mainspring_kernel.plain_limits import (
-    PLAIN_FAILURES_MAX,
-    PLAIN_TASKS_PER_CALL_MAX,
-    PLAIN_TASKS_PER_FLIGHT_MAX,
-)
+from mainspring_kernel.limits import WORKFLOW_VALUE_BYTES_MAX
+from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
 from mainspring_messaging import MemoryBus
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held, Verdict

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from mainspring_engine.domain.gate_limits import DEPTH_RETRY_S_MAX, LOAD_OPEN, LOAD_SHUT
 from mainspring_engine.domain.pressure import Depths, Valve
-from mainspring_kernel.gate_limits import DEPTH_RETRY_S_MAX, LOAD_OPEN, LOAD_SHUT
 
 A, B = UUID(int=1), UUID(int=2)
 Q = "default"

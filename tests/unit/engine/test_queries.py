@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.adapters import bus_queries
-from mainspring_engine.adapters.bus_queries import BusQueries
+from mainspring_engine.domain.limits import QUERY_ENGINES_MAX
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer
 from mainspring_engine.domain.rows import Outcome, Workflow
@@ -34,7 +34,7 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import SeededIds
-from mainspring_kernel.query_limits import QUERY_ARGUMENTS_BYTES_MAX, QUERY_ENGINES_MAX
+from mainspring_kernel.limits import QUERY_ARGUMENTS_BYTES_MAX
 from mainspring_messaging import MemoryBus, Message
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held
@@ -290,8 +290,8 @@ class Pair:
     def __init__(self) -> None:
         self.bus = MemoryBus()
         ids = SeededIds(ManualClock(), seed=1)
-        self.asker = BusQueries(self.bus, me=ME, ids=ids)
-        self.other = BusQueries(self.bus, me=WORKER, ids=ids)
+        self.asker = bus_queries.BusQueries(self.bus, me=ME, ids=ids)
+        self.other = bus_queries.BusQueries(self.bus, me=WORKER, ids=ids)
 
     async def listening(self, answer: Callable[[QueryWorkflow], Awaitable[bytes]]) -> "Pair":
         await self.asker.listen(_nobody)

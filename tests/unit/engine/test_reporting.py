@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from mainspring_engine.domain.limits import STREAM_GRACE_S
 from mainspring_engine.ports.progress import Report
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
@@ -13,7 +14,6 @@ from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.reporting import Reports
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import STREAM_GRACE_S
 from mainspring_kernel.progress_limits import PROGRESS_BYTES_MAX
 from mainspring_schema.frames import Held, Progress, ToWorker, Verdict
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_engine.domain.retention_limits import (
+from mainspring_engine.domain.limits import (
     EXAMINED_PAGE,
     EXAMINED_PAGES_MAX,
     RECORDS_PER_PASS_MAX,

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from mainspring_engine.domain.limits import ATTEMPTS_UNCOUNTED_MAX
 from mainspring_engine.domain.rows import Closing, Effect, Outcome, TaskKind
-from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX
 from mainspring_schema.frames import Verdict
 from tests.unit.engine import program
 from tests.unit.engine.desk import Desk

@@ -4,10 +4,10 @@ from uuid import UUID
 
 import pytest
 
+from mainspring_engine.domain.limits import WORKER_SILENT_HOLDING_S, WORKER_SILENT_IDLE_S
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.domain.silence import Silence
-from mainspring_kernel.limits import WORKER_SILENT_HOLDING_S, WORKER_SILENT_IDLE_S
 
 OFFER = Offer(queues=frozenset({"q"}), capabilities=frozenset({""}), build="1")
 ROUTE = Route(queue="q", capability="", build="", model="")

@@ -12,6 +12,7 @@ from mainspring_engine.domain.limits import (
     LEASE_SWEEP_REST_S_MAX,
     SIGNAL_TRIES_MAX,
     SIGNALS_LOOK_S,
+    SWEEP_BATCH_ROWS_MAX,
     UNSETTLED_REST_S,
 )
 from mainspring_engine.domain.workflow import children
@@ -23,7 +24,6 @@ from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.sweeps import SweepKind, Sweeps, Swept
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import MainspringError, Unavailable
-from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.frames import Verdict
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain import intents
+from mainspring_engine.domain.limits import ATTEMPTS_UNCOUNTED_MAX
 from mainspring_engine.domain.rows import (
     Closing,
     Effect,
@@ -18,7 +19,6 @@ from mainspring_engine.domain.rows import (
 from mainspring_engine.domain.turn.agent import AskedModel
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import DEFAULT_ORG_ID
-from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX
 from mainspring_schema import commands
 from mainspring_schema.events import ModelMetadata
 from mainspring_schema.grants import SessionStatus

@@ -3,14 +3,12 @@
 import msgspec
 import pytest
 
+from mainspring_api.domain.limits import NAME_CHARS_MAX
+from mainspring_engine.domain.limits import WORKFLOW_STATE_BYTES_MAX
 from mainspring_engine.domain.rows import TaskKind
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import OpenCall
-from mainspring_kernel.limits import (
-    NAME_CHARS_MAX,
-    TOOL_CALLS_PER_RESPONSE_MAX,
-    WORKFLOW_STATE_BYTES_MAX,
-)
+from mainspring_kernel.limits import TOOL_CALLS_PER_RESPONSE_MAX
 from mainspring_schema.events import Usage
 from mainspring_schema.tasks import ReasonResult, ToolResult
 from tests.unit.engine.desk import Desk

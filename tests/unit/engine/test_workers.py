@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.adapters.memory import MemoryStore, memory_backstage
-from mainspring_engine.domain.limits import REPLICA_BEAT_S
+from mainspring_engine.domain.limits import REPLICA_BEAT_S, STREAM_GRACE_S
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_engine.ports.log import GrantedLog
@@ -21,7 +21,6 @@ from mainspring_engine.ports.store import AttachRow
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
-from mainspring_kernel.limits import STREAM_GRACE_S
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.frames import Attach
 from mainspring_schema.operations import ListWorkers

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mainspring_kernel import limits
 from mainspring_scheduler.domain import duties as domain
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import PLANS, Claimed, Claims, Duty, Failed, Report
 from mainspring_scheduler.domain.limits import SCHEDULE_TICK_MS_MIN
 

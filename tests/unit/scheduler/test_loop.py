@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mainspring_kernel import limits
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import Unavailable
 from mainspring_scheduler.adapters.loop import Loop
 from mainspring_scheduler.adapters.memory import MemoryDutyStore, MemoryScheduleStore
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import Claims, Duty, Plan, Report, Settlement
 from mainspring_scheduler.ports.duties import DutyStore
 

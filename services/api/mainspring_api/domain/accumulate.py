@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_kernel.limits import SSE_ACCUMULATED_CHARS_MAX, SSE_ANCHORS_MAX
+from mainspring_api.domain.limits import SSE_ACCUMULATED_CHARS_MAX, SSE_ANCHORS_MAX
 from mainspring_schema.events import StoredDelta
 
 _Key = tuple[str, str]

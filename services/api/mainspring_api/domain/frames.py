@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain.accumulate import TOOL_CHANNELS, Accumulators
+from mainspring_api.domain.limits import SSE_FRAMES_CACHED_MAX
 from mainspring_kernel.ids import Position, Prefix, position_wire, to_wire
-from mainspring_kernel.limits import SSE_FRAMES_CACHED_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_schema import events
 from mainspring_schema.events import Context, Payload, StoredDelta, StoredEvent

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from mainspring_api.domain import limits
 from mainspring_api.domain.limits import NAMES_TRIED_MAX
-from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

@@ -21,9 +21,8 @@ from mainspring_api.usecases import plain, providers
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, NoWorker, ValidationFailed
 from mainspring_kernel.ids import Ids, OrgId, Prefix, ProviderId, to_wire
-from mainspring_kernel.limits import PRIORITY_MAX
+from mainspring_kernel.limits import PRIORITY_MAX, SYNC_START_MS, SYNC_WAIT_S
 from mainspring_kernel.provider_errors import ProviderFailed
-from mainspring_kernel.provider_limits import SYNC_START_MS, SYNC_WAIT_S
 from mainspring_schema.discovery import LIST_MODELS, FoundModels, ListModels
 from mainspring_schema.plain import CancelPlainTask, GetPlainTask, PlainTaskView, SubmitTask
 from mainspring_schema.workflows import Flaw

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from mainspring_api.domain import edits, paths
+from mainspring_api.domain.limits import WORKSPACE_BYTES_MAX
 from mainspring_api.domain.resources import File
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import files
 from mainspring_api.usecases.file_questions import entry_of
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import Ids, OrgId, WorkspaceId
-from mainspring_kernel.limits import WORKSPACE_BYTES_MAX
 from mainspring_schema.holdings import (
     ChangeFiles,
     CopyFile,

@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain import paths
+from mainspring_api.domain.limits import FILE_BYTES_MAX
 from mainspring_api.domain.memories import Memory
 from mainspring_api.domain.resources import File
 from mainspring_api.ports.store import Transaction
 from mainspring_kernel.errors import Conflict, NotFound, PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import Ids, OrgId, SessionId, WorkspaceId
-from mainspring_kernel.limits import FILE_BYTES_MAX
 from mainspring_schema.agents import InitialFile
 
 

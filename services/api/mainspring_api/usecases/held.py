@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+from mainspring_api.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Holding, RequestKey
 from mainspring_api.ports.vault import Vault
@@ -30,7 +31,7 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import Prefix, TaskId, WorkspaceId, to_wire
-from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX
+from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX
 from mainspring_schema.budgets import OwnBudgets
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held

@@ -5,6 +5,7 @@ import hashlib
 from msgspec import Struct
 
 from mainspring_api.domain import paths
+from mainspring_api.domain.limits import IDEMPOTENCY_KEY_CHARS_MAX, WORKSPACE_BYTES_MAX
 from mainspring_api.ports.store import Holding, RequestKey, Store
 from mainspring_api.usecases import files
 from mainspring_kernel.errors import (
@@ -14,11 +15,7 @@ from mainspring_kernel.errors import (
     PayloadTooLarge,
 )
 from mainspring_kernel.ids import Ids, TaskId
-from mainspring_kernel.limits import (
-    IDEMPOTENCY_KEY_CHARS_MAX,
-    TOOL_RESULT_BYTES_MAX,
-    WORKSPACE_BYTES_MAX,
-)
+from mainspring_kernel.limits import TOOL_RESULT_BYTES_MAX
 
 ROUTE = "resource.write_file"
 

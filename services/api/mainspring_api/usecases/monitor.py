@@ -12,15 +12,15 @@ from typing import Final
 from msgspec import Struct
 
 from mainspring_api.domain import frames
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.draws import Draws
-from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
-from mainspring_kernel.limits import (
+from mainspring_api.domain.limits import (
     MONITOR_LOOK_S,
     MONITOR_STREAMS_MAX,
     SSE_CYCLE_S,
     SSE_HEARTBEAT_S,
 )
+from mainspring_kernel.clock import Clock
+from mainspring_kernel.draws import Draws
+from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
 
 _log = logging.getLogger(__name__)
 _RETRY_MS: Final = 500

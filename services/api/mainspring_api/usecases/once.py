@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from mainspring_api.domain.limits import IDEMPOTENCY_CLAIM_S
 from mainspring_api.ports.store import KeptAnswer, RequestKey, Store, Transaction
 from mainspring_kernel.errors import (
     IdempotencyInProgress,
@@ -14,7 +15,6 @@ from mainspring_kernel.errors import (
     MainspringError,
 )
 from mainspring_kernel.ids import OrgId
-from mainspring_kernel.limits import IDEMPOTENCY_CLAIM_S
 
 _CLAIM_MS: Final = round(IDEMPOTENCY_CLAIM_S * 1000)
 

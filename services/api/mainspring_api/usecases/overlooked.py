@@ -5,10 +5,10 @@ An engine that dies behind a commit tells nobody of it, and a bus may lose what 
 
 import logging
 
+from mainspring_api.domain.limits import RESULT_RECHECK_S
 from mainspring_api.ports.endings import Endings
 from mainspring_api.ports.operator import OperatorDoor
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import RESULT_RECHECK_S
 from mainspring_kernel.passes import one_pass
 from mainspring_schema.open_work import OPEN_IDS_PER_QUESTION_MAX, FindOpen
 

@@ -3,6 +3,8 @@
 import logging
 
 from mainspring_api.domain.limits import (
+    DELETE_RETRY_S,
+    DELETES_PER_SWEEP_MAX,
     FILES_PAST_PER_SWEEP_MAX,
     FILES_PAST_S,
     RECORDS_PAST_PER_SWEEP_MAX,
@@ -13,8 +15,6 @@ from mainspring_api.usecases.sessions import finish_delete
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import (
-    DELETE_RETRY_S,
-    DELETES_PER_SWEEP_MAX,
     IDEMPOTENCY_RETENTION_S,
     KEY_SWEEPS_PER_UPKEEP_MAX,
     KEYS_PER_SWEEP_MAX,

@@ -8,6 +8,12 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.domain.limits import (
+    QUERIES_AT_ONCE_MAX,
+    QUERY_AGAIN_S,
+    QUERY_HEARD_S,
+    QUERY_S,
+)
 from mainspring_kernel.errors import (
     DeadlineExceeded,
     MainspringError,
@@ -16,12 +22,6 @@ from mainspring_kernel.errors import (
     rebuild,
 )
 from mainspring_kernel.ids import Ids
-from mainspring_kernel.query_limits import (
-    QUERIES_AT_ONCE_MAX,
-    QUERY_AGAIN_S,
-    QUERY_HEARD_S,
-    QUERY_S,
-)
 from mainspring_messaging import Bus, Message
 from mainspring_schema.codec import pack
 from mainspring_schema.subjects import query_answers, query_questions

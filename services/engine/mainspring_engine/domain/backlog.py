@@ -12,8 +12,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_engine.domain.limits import BACKLOG_GROUPS_MAX
 from mainspring_engine.domain.routes import Route
-from mainspring_kernel.limits import BACKLOG_GROUPS_MAX
 
 
 class Group(Struct, frozen=True, array_like=True):

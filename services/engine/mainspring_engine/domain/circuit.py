@@ -12,8 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from mainspring_engine.domain.texts import cut
-from mainspring_kernel.gate_limits import (
+from mainspring_engine.domain.gate_limits import (
     CIRCUIT_ANSWERS_MAX,
     CIRCUIT_FAILED_PART_MIN,
     CIRCUIT_FAILURES_MIN,
@@ -22,6 +21,7 @@ from mainspring_kernel.gate_limits import (
     CIRCUIT_PROBE_S,
     CIRCUIT_WINDOW_S,
 )
+from mainspring_engine.domain.texts import cut
 from mainspring_schema.tasks import Failure
 
 REASON_BYTES_MAX: Final = 256

@@ -6,9 +6,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from mainspring_engine.domain.backlog import Group, ReadyGroup
+from mainspring_engine.domain.limits import CLAIM_DEPTH_SPARE, CLAIM_GROUPS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.shares import Shares
-from mainspring_kernel.limits import CLAIM_DEPTH_SPARE, CLAIM_GROUPS_MAX
 
 T = TypeVar("T")
 

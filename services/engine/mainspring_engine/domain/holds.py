@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from typing import Final
 
+from mainspring_engine.domain.limits import ROUTE_CACHE_ENTRIES_MAX
 from mainspring_engine.domain.routes import Route
-from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
 
 _WEIGHT: Final = 0.1
 """Of the newest one: the mean follows a change within some ten tasks, and one odd task moves it by

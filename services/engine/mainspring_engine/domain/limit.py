@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from mainspring_engine.domain.gate_limits import LIMIT_BURST_PART, LIMIT_HOLD_S
 from mainspring_engine.domain.routes import Route
-from mainspring_kernel.gate_limits import LIMIT_BURST_PART, LIMIT_HOLD_S
 
 
 class KeyLimit(Struct, frozen=True, kw_only=True):

@@ -2,9 +2,14 @@
 
 from typing import Final
 
-from mainspring_engine.domain.limits import LOSS_REST_MS, LOSS_REST_MS_MAX, LOSSES_AT_ONCE
+from mainspring_engine.domain.limits import (
+    ATTEMPTS_UNCOUNTED_MAX,
+    LOSS_REST_MS,
+    LOSS_REST_MS_MAX,
+    LOSSES_AT_ONCE,
+    WORKER_DEATHS_MAX,
+)
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask
-from mainspring_kernel.limits import ATTEMPTS_UNCOUNTED_MAX, WORKER_DEATHS_MAX
 from mainspring_schema.workflows import Flaw
 
 POISON: Final = "poison"

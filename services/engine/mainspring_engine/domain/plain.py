@@ -10,12 +10,15 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_engine.domain.changes import Claim
+from mainspring_engine.domain.limits import (
+    COMMIT_FLIGHT_BYTES_MAX,
+    PLAIN_FAILURES_MAX,
+    PLAIN_TASKS_PER_FLIGHT_MAX,
+)
 from mainspring_engine.domain.loss import POISON, why_set_aside
 from mainspring_engine.domain.routes import Route, keys_under
 from mainspring_engine.domain.rows import Closing, Effect, OpenTask, TaskKind
 from mainspring_engine.domain.texts import code, cut, error
-from mainspring_kernel.limits import COMMIT_FLIGHT_BYTES_MAX
-from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX, PLAIN_TASKS_PER_FLIGHT_MAX
 from mainspring_kernel.tracing import TraceContext
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held

@@ -35,6 +35,7 @@ from mainspring_engine.domain.changes import (
     Timer,
     WorkflowChange,
 )
+from mainspring_engine.domain.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
 from mainspring_engine.domain.loss import POISON, why_set_aside
 from mainspring_engine.domain.rows import (
     Closing,
@@ -48,7 +49,6 @@ from mainspring_engine.domain.rows import (
     Workflow,
 )
 from mainspring_kernel.errors import NotFound, PayloadTooLarge
-from mainspring_kernel.limits import EVENT_PAYLOAD_BYTES_MAX, WORKFLOW_STATE_BYTES_MAX
 from mainspring_schema.chain import GENESIS, link
 from mainspring_schema.events import Context, StoredEvent, draft
 from mainspring_schema.grants import SessionStatus

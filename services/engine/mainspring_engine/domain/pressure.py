@@ -6,7 +6,7 @@ Only what would be accepted is refused. What was accepted is carried on, whateve
 from collections.abc import Mapping
 from uuid import UUID
 
-from mainspring_kernel.gate_limits import (
+from mainspring_engine.domain.gate_limits import (
     DEPTH_ORG_TASKS_MAX,
     DEPTH_QUEUE_TASKS_MAX,
     DEPTH_RETRY_S_MAX,

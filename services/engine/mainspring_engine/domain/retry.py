@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from mainspring_engine.domain.limits import ATTEMPTS_PER_STEP_MAX, RETRY_AFTER_S_MAX
 from mainspring_kernel.backoff import Policy, delay_s
-from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX, RETRY_AFTER_S_MAX
 from mainspring_schema.tasks import Failure
 
 MODEL_CALL: Final = Policy(first_s=1.0, factor=2.0, max_s=60.0)

@@ -7,7 +7,7 @@ task given last; who was idle starts at the clock, so nobody saves credit up, an
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from mainspring_kernel.limits import SHARES_REMEMBERED_MAX
+from mainspring_engine.domain.limits import SHARES_REMEMBERED_MAX
 
 
 class Shares:

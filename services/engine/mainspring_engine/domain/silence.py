@@ -4,7 +4,7 @@ A frozen process keeps its connection, so only its missing beats tell. It is not
 leases end by themselves, and its first word makes it as good as before.
 """
 
-from mainspring_kernel.limits import WORKER_SILENT_HOLDING_S, WORKER_SILENT_IDLE_S
+from mainspring_engine.domain.limits import WORKER_SILENT_HOLDING_S, WORKER_SILENT_IDLE_S
 
 
 class Silence:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from mainspring_engine.domain.backlog import Group
+from mainspring_engine.domain.gate_limits import DEPTH_ORG_TASKS_MAX
 from mainspring_engine.domain.pressure import Depths, Valve
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import TooManyRequests
-from mainspring_kernel.gate_limits import DEPTH_ORG_TASKS_MAX
 
 
 class Backpressure:

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from mainspring_engine.domain.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState, Sign, Tally
-from mainspring_kernel.clock import Clock
-from mainspring_kernel.gate_limits import (
+from mainspring_engine.domain.gate_limits import (
     CIRCUIT_ENTRIES_MAX,
     CIRCUIT_PROBES_MAX,
     CIRCUIT_SUCCESSES_MIN,
 )
+from mainspring_kernel.clock import Clock
 from mainspring_schema.tasks import Failure
 
 

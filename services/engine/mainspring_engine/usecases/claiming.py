@@ -18,6 +18,16 @@ import msgspec
 
 from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
 from mainspring_engine.domain.claim_plan import by_route, groups_of, left_of
+from mainspring_engine.domain.gate_limits import DEPTH_COUNTED_MAX
+from mainspring_engine.domain.limits import (
+    CLAIM_BATCH_TASKS_MAX,
+    CLAIM_CHUNK_TASKS,
+    CLAIM_ROUTES_MAX,
+    CLAIM_SWEEP_PART_MAX,
+    CLAIM_SWEEP_S,
+    CLAIM_SWEEP_S_MAX,
+    READY_GROUPS_MAX,
+)
 from mainspring_engine.domain.resting import Resting
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
@@ -28,16 +38,6 @@ from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.pushing import Pusher
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.gate_limits import DEPTH_COUNTED_MAX
-from mainspring_kernel.limits import (
-    CLAIM_BATCH_TASKS_MAX,
-    CLAIM_CHUNK_TASKS,
-    CLAIM_ROUTES_MAX,
-    CLAIM_SWEEP_PART_MAX,
-    CLAIM_SWEEP_S,
-    CLAIM_SWEEP_S_MAX,
-    READY_GROUPS_MAX,
-)
 from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from collections import OrderedDict
 from uuid import UUID
 
 from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.limits import DECLARATIONS_CACHED_MAX, VALUES_CACHED_BYTES_MAX
 from mainspring_engine.domain.rows import Outcome
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.charts import Chart
 from mainspring_engine.ports.store import Store
-from mainspring_kernel.declaration_limits import DECLARATIONS_CACHED_MAX, VALUES_CACHED_BYTES_MAX
 from mainspring_kernel.errors import ConfigurationUnknown, ValidationFailed
 from mainspring_schema.declarations import hash_of
 

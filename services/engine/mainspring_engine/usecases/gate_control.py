@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitState
+from mainspring_engine.domain.gate_limits import LIMIT_ENTRIES_MAX
 from mainspring_engine.domain.limit import KeyLimit, with_rate
 from mainspring_engine.domain.limits import CIRCUIT_ROUNDS_MAX
 from mainspring_engine.ports.gates import GateStore
 from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
-from mainspring_kernel.gate_limits import LIMIT_ENTRIES_MAX
 from mainspring_schema.gates import (
     CircuitView,
     DropLimit,

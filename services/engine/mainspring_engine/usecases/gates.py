@@ -12,6 +12,12 @@ from contextlib import suppress
 from uuid import UUID
 
 from mainspring_engine.domain.circuit import CircuitMove
+from mainspring_engine.domain.gate_limits import (
+    BUCKETS_FORGOTTEN_MAX,
+    BUCKETS_FORGOTTEN_S,
+    GATE_PASS_S,
+    LIMIT_HOLD_S,
+)
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.gates import Board, GateStore
 from mainspring_engine.ports.store import ClaimLimit
@@ -19,12 +25,6 @@ from mainspring_engine.usecases.circuits import Circuits
 from mainspring_engine.usecases.limiter import Limiter
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.gate_limits import (
-    BUCKETS_FORGOTTEN_MAX,
-    BUCKETS_FORGOTTEN_S,
-    GATE_PASS_S,
-    LIMIT_HOLD_S,
-)
 from mainspring_kernel.passes import one_pass
 from mainspring_schema.tasks import Failure
 

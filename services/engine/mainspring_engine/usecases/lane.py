@@ -17,6 +17,7 @@ from mainspring_engine.domain import plain
 from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.intents import Command, Intent, session_of, weight_of
+from mainspring_engine.domain.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
 from mainspring_engine.domain.plain import PlainIncident, PlainIntent, PlainSubmitted
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_kernel.backoff import RECONNECT, delay_s
@@ -24,11 +25,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import (
-    COMMIT_FLIGHT_BYTES_MAX,
-    COMMIT_FLIGHT_ITEMS_MAX,
-    LANE_QUEUE_ITEMS_MAX,
-)
+from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX
 
 _log = logging.getLogger(__name__)
 AnyIntent = Intent | PlainIntent

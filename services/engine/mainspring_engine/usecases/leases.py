@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from mainspring_engine.domain.intents import Died
+from mainspring_engine.domain.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
 from mainspring_engine.domain.loss import closing_of, needs_lane
 from mainspring_engine.domain.plain import PlainDied
 from mainspring_engine.domain.rows import Closing, TaskKind
@@ -22,7 +23,6 @@ from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_engine.usecases.unsettled import Settling, Unsettled
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.frames import Acknowledgement, Held, Verdict
 
 _log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from mainspring_engine.domain.limits import (
     REQUEUE_LATE_S,
     REQUEUE_LOOK_S,
     REQUEUE_LOOKS,
+    SWEEP_BATCH_ROWS_MAX,
 )
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.ports.inspection import Inspection
@@ -31,7 +32,7 @@ from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_kernel.clock import Clock, sleep_unless
 from mainspring_kernel.errors import Conflict, MainspringError, NotFound, StateUnreadable
 from mainspring_kernel.ids import Ids
-from mainspring_kernel.limits import OPERATOR_ROWS_MAX, SWEEP_BATCH_ROWS_MAX
+from mainspring_kernel.limits import OPERATOR_ROWS_MAX
 from mainspring_kernel.passes import one_pass
 from mainspring_schema.operations import (
     GetLetter,

@@ -7,13 +7,13 @@ store in the claim itself, so tasks under one are never dispatched without a cla
 
 from collections.abc import Callable, Iterable
 
+from mainspring_engine.domain.gate_limits import LIMIT_DRAW_KEYS_MAX, LIMIT_DRAW_TOKENS_MAX
 from mainspring_engine.domain.limit import Hand, KeyLimit, Limits, keys_of
+from mainspring_engine.domain.limits import ROUTE_CACHE_ENTRIES_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.gates import Drawn, TokenDraw
 from mainspring_engine.ports.store import ClaimLimit
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.gate_limits import LIMIT_DRAW_KEYS_MAX, LIMIT_DRAW_TOKENS_MAX
-from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
 
 
 class Limiter:

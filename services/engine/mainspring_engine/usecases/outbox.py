@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_TASKS_MAX, OUTBOX_ITEMS_MAX
+from mainspring_engine.domain.limits import OUTBOX_ITEMS_MAX
+from mainspring_kernel.limits import FRAME_BYTES_TARGET, FRAME_TASKS_MAX
 from mainspring_schema.frames import (
     Acknowledgement,
     Attached,

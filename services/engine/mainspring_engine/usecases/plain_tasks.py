@@ -5,6 +5,11 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.domain.limits import (
+    PLAIN_AGE_MS_MAX,
+    PLAIN_AHEAD_MS_MAX,
+    ROUTE_CACHE_ENTRIES_MAX,
+)
 from mainspring_engine.domain.plain import NewPlain, PlainSubmitted, made_of, route_for, type_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
@@ -32,13 +37,8 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import is_uuid7, uuid7_ms
-from mainspring_kernel.limits import PRIORITY_MAX, ROUTE_CACHE_ENTRIES_MAX
-from mainspring_kernel.plain_limits import (
-    PLAIN_AGE_MS_MAX,
-    PLAIN_AHEAD_MS_MAX,
-    PLAIN_TASKS_PER_CALL_MAX,
-    PLAIN_TASKS_WAITING_MAX,
-)
+from mainspring_kernel.limits import PRIORITY_MAX
+from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS_WAITING_MAX
 from mainspring_schema.plain import (
     CancelPlainTask,
     GetPlainTask,

@@ -11,6 +11,12 @@ import math
 from uuid import UUID
 
 from mainspring_engine.domain.checks import check_value
+from mainspring_engine.domain.limits import (
+    QUERIES_AT_ONCE_MAX,
+    QUERY_AGAIN_S,
+    QUERY_ENGINES_MAX,
+    QUERY_S,
+)
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.rows import Outcome
 from mainspring_engine.domain.workflow import state as states
@@ -32,13 +38,7 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import Ids
-from mainspring_kernel.query_limits import (
-    QUERIES_AT_ONCE_MAX,
-    QUERY_AGAIN_S,
-    QUERY_ARGUMENTS_BYTES_MAX,
-    QUERY_ENGINES_MAX,
-    QUERY_S,
-)
+from mainspring_kernel.limits import QUERY_ARGUMENTS_BYTES_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.frames import Held, Task
 from mainspring_schema.tasks import QueryResult, QueryTask

@@ -9,7 +9,13 @@ import logging
 from typing import Final, assert_never
 from uuid import UUID
 
-from mainspring_engine.domain.limits import PRESENCES_WAITING_MAX, REPLICA_BEAT_S
+from mainspring_engine.domain.limits import (
+    PRESENCES_WAITING_MAX,
+    REPLICA_BEAT_S,
+    STREAM_GRACE_S,
+    SWEEP_BATCH_ROWS_MAX,
+    TOOLSETS_LISTED_MAX,
+)
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import offer_of
 from mainspring_engine.ports.outside import Announcer
@@ -17,9 +23,7 @@ from mainspring_engine.ports.registry import Presence, Registration, Registry
 from mainspring_engine.usecases.misfits import Misfits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound, Unavailable
-from mainspring_kernel.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
 from mainspring_kernel.passes import one_pass
-from mainspring_kernel.toolset_limits import TOOLSETS_LISTED_MAX
 from mainspring_schema import toolsets
 from mainspring_schema.frames import Attach
 from mainspring_schema.operations import GetWorker, ListWorkers, WorkerPage, WorkerView

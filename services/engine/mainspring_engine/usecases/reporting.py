@@ -3,13 +3,13 @@
 from typing import Final
 from uuid import UUID
 
+from mainspring_engine.domain.limits import STREAM_GRACE_S
 from mainspring_engine.ports.progress import Report
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.attachments import Attachment, Attachments
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import STREAM_GRACE_S
 from mainspring_kernel.progress_limits import PROGRESS_BYTES_MAX
 from mainspring_schema.frames import Acknowledgement, Progress, Verdict
 from mainspring_schema.workflows import BEGUN_MARK, PLACE

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from mainspring_engine.domain.retention_limits import (
+from mainspring_engine.domain.limits import (
     EXAMINED_PAGE,
     EXAMINED_PAGES_MAX,
     RECORDS_PER_PASS_MAX,

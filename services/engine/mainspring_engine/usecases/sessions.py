@@ -6,8 +6,8 @@ A cache only: whatever it says is compared under the head's lock.
 from collections import OrderedDict, deque
 from uuid import UUID
 
+from mainspring_engine.domain.limits import HEAD_CACHE_ENTRIES_MAX, TAIL_BYTES_MAX, TAIL_EVENTS_MAX
 from mainspring_engine.domain.rows import Head, View
-from mainspring_kernel.limits import HEAD_CACHE_ENTRIES_MAX, TAIL_BYTES_MAX, TAIL_EVENTS_MAX
 from mainspring_schema.events import StoredEvent
 
 

@@ -18,6 +18,8 @@ from mainspring_engine.domain.limits import (
     SIGNAL_LOST_MS,
     SIGNAL_TRIES_MAX,
     SIGNALS_LOOK_S,
+    SWEEP_BATCH_ROWS_MAX,
+    SWEEP_SILENCE_S,
 )
 from mainspring_engine.domain.plain import START_BOUND
 from mainspring_engine.domain.workflow import children
@@ -29,7 +31,6 @@ from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.unsettled import Settling, Unsettled
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX, SWEEP_SILENCE_S
 from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)

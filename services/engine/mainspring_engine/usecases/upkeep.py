@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mainspring_engine.domain.limits import PROGRESS_FORGOTTEN_ROWS_MAX
 from mainspring_engine.ports.registry import Registry
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.retention import Retention, Trimmed
@@ -10,7 +11,6 @@ from mainspring_kernel.limits import (
     KEY_SWEEPS_PER_UPKEEP_MAX,
     KEYS_PER_SWEEP_MAX,
 )
-from mainspring_kernel.progress_limits import PROGRESS_FORGOTTEN_ROWS_MAX
 
 
 class Kept(NamedTuple):

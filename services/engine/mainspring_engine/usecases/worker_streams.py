@@ -13,6 +13,7 @@ from mainspring_engine.domain.checks import check_emit, check_result
 from mainspring_engine.domain.circuit_answers import failure_of
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
+from mainspring_engine.domain.limits import WORKER_LISTEN_S
 from mainspring_engine.domain.plain import PlainAnswered
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Route, offer_of
@@ -30,7 +31,7 @@ from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import LeaseLost, Unavailable, ValidationFailed
-from mainspring_kernel.limits import LEASE_S, WORKER_LISTEN_S
+from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.frames import (
     Acknowledgement,
     Attach,

@@ -2,10 +2,14 @@
 
 from typing import Final
 
+from mainspring_kernel.limits import MIB
+
 LANES: Final = 2
 """Delta flights in the air per process; each is one short transaction on two cores."""
 LANE_FRAGMENTS_MAX: Final = 20_000
 """Fragments waiting in one lane: about half a minute of 50 fast streams; above it 429."""
+READ_BYTES_MAX: Final = 2 * MIB
+"""Of one Read, whose rows are bounded too; it holds at least one, whatever its size."""
 SCAN_PAGE_ROWS: Final = 500
 """Events looked at together where payloads decide a listing."""
 VERIFY_PAGE_ROWS: Final = 500
@@ -14,6 +18,8 @@ LINEAGE_DEPTH_MAX: Final = 64
 """Forks of forks that are followed."""
 PARTITIONS_WARN_MS: Final = 7 * 86_400_000
 """Less than this ahead means that upkeep did not run."""
+DELTA_RETENTION_S: Final = 3600
+"""How long deltas are kept after their message closed; then the full text stands in the event."""
 SWEEP_TURNS_MAX: Final = 500
 """Turns whose deltas one pass looks at."""
 SWEEP_ROWS_MAX: Final = 20_000

@@ -63,7 +63,7 @@ async def list_events(
 
 
 def _within_bytes(events: tuple[StoredEvent, ...], *, newest: bool) -> tuple[StoredEvent, ...]:
-    left = limits.READ_BYTES_MAX
+    left = bounds.READ_BYTES_MAX
     kept: list[StoredEvent] = []
     for event in reversed(events) if newest else events:
         left -= bytes_of(event)

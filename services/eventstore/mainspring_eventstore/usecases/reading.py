@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from mainspring_eventstore.domain import limits as bounds
 from mainspring_eventstore.ports.log import Epoch, LogStore, Page, PageQuery
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
@@ -33,7 +34,7 @@ async def read(store: LogStore, wanted: Read) -> Page | None:
             org_id=wanted.org_id,
             after=wanted.after,
             rows_max=min(limit, limits.READ_ROWS_MAX),
-            bytes_max=limits.READ_BYTES_MAX,
+            bytes_max=bounds.READ_BYTES_MAX,
             events_only=wanted.events_only,
         )
     )

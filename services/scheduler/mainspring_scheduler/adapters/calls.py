@@ -1,10 +1,10 @@
 from collections.abc import Mapping
 from typing import Final, assert_never
 
-from mainspring_kernel import limits
 from mainspring_rpc import ControlClient, EventStoreClient
 from mainspring_rpc.generated.control.v1 import control_pb2 as control
 from mainspring_rpc.generated.eventstore.v1 import eventstore_pb2 as eventstore
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import AskedDuty, Duty, Report
 
 _SWEEPS: Final[Mapping[Duty, control.SweepKind]] = {

@@ -7,6 +7,7 @@ from mainspring_kernel import backoff, limits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError
+from mainspring_scheduler.domain import limits as bounds
 from mainspring_scheduler.domain.duties import (
     Claimed,
     Duty,
@@ -124,7 +125,7 @@ class Loop:
         await self._first(self._clock.sleep(seconds), self._busy.wait(), self._woken.wait())
         if self._busy.is_set():
             self._busy.clear()
-            await self._first(self._clock.sleep(limits.SWEEP_BUSY_MS / 1000), self._woken.wait())
+            await self._first(self._clock.sleep(bounds.SWEEP_BUSY_MS / 1000), self._woken.wait())
         self._woken.clear()
 
     async def _first(self, *waits: Coroutine[object, object, object]) -> None:

@@ -6,7 +6,8 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from mainspring_kernel import backoff, limits
+from mainspring_kernel import backoff
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.limits import SCHEDULE_TICK_MS_MIN
 
 

@@ -35,3 +35,24 @@ SLOTS_PER_UPKEEP_MAX: Final = 5000
 """Old slots removed at once: short transactions."""
 SLOTS_COUNTED_MAX: Final = 10_000
 """Newest slots that statistics are made of: a statement of milliseconds."""
+
+# ── duties ────────────────────────────────────────────────────────────────────────────────────────
+
+SWEEP_PERIOD_MS: Final = 1500
+"""Between two passes of one sweep, and between two claims of duties. An idle stack may send 5
+statements a second: one claim and three sweeps per period are 2.7. No due row waits 2 s (a
+promise), and a lease of 10 s still gives recovery within 12."""
+SWEEP_BUSY_MS: Final = 250
+"""The same after a pass that found rows: what falls due comes in swarms, and work pays for it."""
+SWEEP_REPEATS_MAX: Final = 20
+"""Full batches that one claim works off: 10,000 rows; the rest is for whoever claims next."""
+SWEEP_TIMEOUT_S: Final = 10.0
+"""One pass: a batch is one short transaction of the engine, and may queue behind its flights."""
+UPKEEP_PERIOD_MS: Final = 3_600_000
+"""Partitions are made a week ahead; an hour leaves 160 tries."""
+UPKEEP_HOLD_MS: Final = 120_000
+"""How long a claimed upkeep is left to its taker: twice its timeout, so it is seldom done twice."""
+UPKEEP_TIMEOUT_S: Final = 60.0
+"""Attaching and dropping partitions waits for locks, in bounded tries."""
+DUTIES_PER_CLAIM_MAX: Final = 16
+"""All duties there are, with room: one statement claims whatever is due."""

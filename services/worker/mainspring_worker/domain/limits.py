@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mainspring_kernel.limits import KIB
+from mainspring_kernel.limits import KIB, MIB
 
 READ_PAGES_MAX: Final = 1000
 """Pages of one context read; a session with more events needs a snapshot, not patience."""
@@ -26,3 +26,7 @@ HOOK_SUBJECT_BYTES_MAX: Final = 256 * KIB
 """What one hook is asked about; beyond it the hook counts as failed."""
 HOOK_ANSWER_BYTES_MAX: Final = 256 * KIB
 """Of a hook's answer: it may stand in the place of what it was asked about."""
+STEP_RESULT_BYTES_MAX: Final = 1 * MIB + 256 * KIB
+"""A model's whole answer with its tool calls, below the rpc bound."""
+PROVIDER_MODELS_MAX: Final = 1_000
+"""Of one provider's list: as many as an organization may have; the largest have some hundreds."""

@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_harness.conversation import PromptMessage
-from mainspring_kernel.provider_limits import SYNC_LIST_MS
+from mainspring_kernel.limits import SYNC_LIST_MS
 from mainspring_schema.agents import ModelChoice, ToolDefinition
 from mainspring_schema.discovery import FoundModels
 from mainspring_schema.events import Usage

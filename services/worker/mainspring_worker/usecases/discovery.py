@@ -6,11 +6,11 @@ import msgspec
 
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import LeaseLost, MainspringError
-from mainspring_kernel.limits import STEP_RESULT_BYTES_MAX
 from mainspring_schema.codec import canonical_json
 from mainspring_schema.discovery import FoundModels, ListModels
 from mainspring_schema.tasks import PlainResult, PlainTask, StepTask
 from mainspring_schema.workflows import Flaw
+from mainspring_worker.domain.limits import STEP_RESULT_BYTES_MAX
 from mainspring_worker.ports.failures import Kind
 from mainspring_worker.ports.model import ModelFailure
 from mainspring_worker.usecases.asking import ModelDoor

@@ -5,7 +5,6 @@ from typing import assert_never
 import msgspec
 
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.limits import STEP_RESULT_BYTES_MAX
 from mainspring_kernel.tracing import use_trace
 from mainspring_runtime.logs import log_fields
 from mainspring_schema.codec import pack
@@ -19,6 +18,7 @@ from mainspring_schema.tasks import (
     ToolTask,
     WorkflowTask,
 )
+from mainspring_worker.domain.limits import STEP_RESULT_BYTES_MAX
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.errands import Errands
 from mainspring_worker.usecases.reason import Reasoning

@@ -4,10 +4,10 @@ from typing import Final
 
 from mainspring_api.adapters.http import edge
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.domain import limits
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import endpoints
 from mainspring_api.usecases.endpoints import Caller, Shown
-from mainspring_kernel import limits
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire
 

@@ -49,7 +49,7 @@ from mainspring_api.adapters.http.routing import PREFIX, Route, finished, handle
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.sse import EventStreams, StreamResponse
 from mainspring_api.adapters.http.wire.conversation import StreamQuery
-from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
+from mainspring_api.domain.limits import JSON_BODY_BYTES_MAX
 
 VERSION = "0.1.0"
 TABLES = (

@@ -14,7 +14,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, InternalServerException
 from msgspec import Struct
 
-from mainspring_kernel import limits
+from mainspring_api.domain import limits
 from mainspring_kernel.errors import (
     DeadlineExceeded,
     InvalidParameter,

@@ -10,7 +10,7 @@ import msgspec
 from mainspring_api.adapters.http import links
 from mainspring_api.adapters.http.edge import JSON, NO_MEMBERS, PROBLEM, Problem, decode_body
 from mainspring_api.adapters.http.routing import PARAMETER, NoBody, Route, TextBody
-from mainspring_kernel import limits
+from mainspring_api.domain import limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import Prefix
 

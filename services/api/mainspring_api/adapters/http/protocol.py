@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mainspring_api.adapters.http.edge import PROBLEM, problem_of
 from mainspring_api.adapters.http.refusals import HeadersTooLarge, MalformedRequest, RequestTimeout
-from mainspring_kernel import limits
+from mainspring_api.domain import limits
 from mainspring_kernel.errors import MainspringError
 
 

@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from mainspring_api.adapters.http import edge
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.domain.limits import JSON_BODY_BYTES_MAX
 from mainspring_api.ports.store import RequestKey
 from mainspring_api.usecases.once import Answer
 from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.ids import OrgId
-from mainspring_kernel.limits import JSON_BODY_BYTES_MAX
 
 PREFIX = "/api/v1"
 PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")

@@ -9,8 +9,8 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from mainspring_api.adapters.http.protocol import BoundedHttp
+from mainspring_api.domain.limits import CONNECTION_IDLE_S
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import CONNECTION_IDLE_S
 
 _DRAIN_S = 5
 _BACKLOG = 4096

@@ -8,15 +8,12 @@ from mainspring_api.adapters.flights import Flights
 from mainspring_api.adapters.postgres.records import Q
 from mainspring_api.adapters.postgres.rows import BasisRow, HeldRow
 from mainspring_api.adapters.postgres.transaction import F, PostgresTransaction, R, S
+from mainspring_api.domain.limits import BASIS_FLIGHT_ITEMS_MAX, BASIS_FLIGHTS_MAX
 from mainspring_api.domain.resources import Basis, Organization
 from mainspring_api.ports.store import Holding, Opened, Transaction, Unfinished, unheard
 from mainspring_kernel.errors import LeaseLost, NameTaken
 from mainspring_kernel.ids import OrgId, SessionId, TaskId
-from mainspring_kernel.limits import (
-    BASIS_FLIGHT_ITEMS_MAX,
-    BASIS_FLIGHTS_MAX,
-    LANE_QUEUE_ITEMS_MAX,
-)
+from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX
 from mainspring_postgres import Database, UniqueViolation
 
 

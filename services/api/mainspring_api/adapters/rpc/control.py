@@ -9,13 +9,17 @@ from uuid import UUID
 import msgspec
 
 from mainspring_api.adapters.flights import Flights, FlightsTo
-from mainspring_kernel.declaration_limits import STARTS_BYTES_PER_CALL_MAX, STARTS_PER_CALL_MAX
+from mainspring_api.domain.limits import (
+    STARTS_BYTES_PER_CALL_MAX,
+    STARTS_PER_CALL_MAX,
+    SUBMIT_FLIGHT_ITEMS_MAX,
+)
 from mainspring_kernel.errors import (
     MainspringError,
     NotImplementedHere,
     rebuild,
 )
-from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX, SUBMIT_FLIGHT_ITEMS_MAX
+from mainspring_kernel.limits import LANE_QUEUE_ITEMS_MAX
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS_WAITING_MAX
 from mainspring_rpc import ControlClient, Endpoint
 from mainspring_rpc.generated.control.v1 import control_pb2 as pb

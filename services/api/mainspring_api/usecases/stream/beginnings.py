@@ -6,9 +6,9 @@ from msgspec import Struct
 from mainspring_api.domain.accumulate import TOOL_CHANNELS
 from mainspring_api.domain.cursor import position_of
 from mainspring_api.domain.frames import Framer
+from mainspring_api.domain.limits import SSE_ANCHORS_MAX, SSE_READ_ROWS
 from mainspring_api.ports.log import Log
 from mainspring_kernel.ids import OrgId, Position, SessionId
-from mainspring_kernel.limits import SSE_ANCHORS_MAX, SSE_READ_ROWS
 from mainspring_schema.events import StoredDelta
 from mainspring_schema.listing import EventFilter
 

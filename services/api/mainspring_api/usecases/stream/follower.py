@@ -6,13 +6,13 @@ import logging
 
 from mainspring_api.domain.cursor import Next, StreamCursor, position_of
 from mainspring_api.domain.frames import Frame, Framer
+from mainspring_api.domain.limits import SSE_READ_ROWS
 from mainspring_api.ports.feed import Feed, Subscription
 from mainspring_api.ports.log import HeadView, Log, Page
 from mainspring_api.usecases.stream.beginnings import learn_beginning
 from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import OrgId, Position, SessionId
-from mainspring_kernel.limits import SSE_READ_ROWS
 from mainspring_schema.events import StoredDelta, StoredEvent
 from mainspring_schema.stream import LogBatch
 

@@ -6,6 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mainspring_api.domain.frames import Framer
+from mainspring_api.domain.limits import (
+    HEADS_SWEEP_S,
+    SSE_CYCLE_S,
+    SSE_STREAMS_MAX,
+    SSE_STREAMS_PER_ORG_MAX,
+    SSE_STREAMS_PER_SESSION_MAX,
+)
 from mainspring_api.ports.feed import Feed
 from mainspring_api.ports.log import Log
 from mainspring_api.usecases.stream.follower import Follower
@@ -14,14 +21,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import TooManyRequests, Unavailable
 from mainspring_kernel.ids import OrgId, SessionId
-from mainspring_kernel.limits import (
-    HEADS_PER_CALL_MAX,
-    HEADS_SWEEP_S,
-    SSE_CYCLE_S,
-    SSE_STREAMS_MAX,
-    SSE_STREAMS_PER_ORG_MAX,
-    SSE_STREAMS_PER_SESSION_MAX,
-)
+from mainspring_kernel.limits import HEADS_PER_CALL_MAX
 from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from msgspec import Struct
 from mainspring_api.domain import frames
 from mainspring_api.domain.cursor import Resume, check_reach, position_of
 from mainspring_api.domain.frames import Frame, Framer
+from mainspring_api.domain.limits import SSE_READ_ROWS
 from mainspring_api.ports.log import Page
 from mainspring_api.usecases.stream.beginnings import learn_beginning
 from mainspring_api.usecases.stream.follower import Follower, in_order
@@ -14,7 +15,6 @@ from mainspring_api.usecases.stream.hub import Hub
 from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import OrgId, Position, SessionId
-from mainspring_kernel.limits import SSE_READ_ROWS
 from mainspring_schema.events import StoredDelta
 
 RETRY_MS = 500

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 from mainspring_api.domain.frames import Frame
-from mainspring_kernel.limits import SSE_HEARTBEAT_S, SSE_QUEUE_FRAMES_MAX
+from mainspring_api.domain.limits import SSE_HEARTBEAT_S, SSE_QUEUE_FRAMES_MAX
 
 
 class Subscriber:

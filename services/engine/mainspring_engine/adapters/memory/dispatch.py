@@ -10,6 +10,7 @@ from mainspring_engine.adapters.memory.tables import Tables, TaskRow, WorkerRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.limit import is_family, keys_of, stem_of
+from mainspring_engine.domain.limits import PRIORITY_AGING_S
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.ports.store import (
@@ -21,7 +22,7 @@ from mainspring_engine.ports.store import (
     ReadyPage,
     Want,
 )
-from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
+from mainspring_kernel.limits import PRIORITY_MAX
 from mainspring_schema.frames import Held
 
 

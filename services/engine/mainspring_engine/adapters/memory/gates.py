@@ -11,10 +11,10 @@ from msgspec import Struct
 from mainspring_engine.adapters.memory.dispatch import running
 from mainspring_engine.adapters.memory.tables import Tables
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState
+from mainspring_engine.domain.gate_limits import CIRCUIT_ENTRIES_MAX
 from mainspring_engine.domain.limit import KeyLimit, Limits
 from mainspring_engine.ports.gates import Board, Drawn, TokenDraw
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.gate_limits import CIRCUIT_ENTRIES_MAX
 
 _ROUNDING: Final = 1e-6
 """Of a token: what came back at once is whole again, whatever sums of floats say."""

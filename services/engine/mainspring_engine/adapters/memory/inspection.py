@@ -10,13 +10,12 @@ from uuid import UUID
 from mainspring_engine.adapters.memory.registry import MemoryRegistry
 from mainspring_engine.adapters.memory.tables import AttemptRow, Tables, TaskRow
 from mainspring_engine.domain import closed
-from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
+from mainspring_engine.domain.limits import CLOSED_WINDOW_MAX, REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Effect, Outcome, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
 from mainspring_engine.ports.inspection import ClosedPage
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.plain_limits import CLOSED_WINDOW_MAX
 from mainspring_schema.operations import (
     AttemptView,
     ListTasks,

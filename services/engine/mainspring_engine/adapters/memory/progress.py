@@ -4,9 +4,9 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 from mainspring_engine.adapters.memory.tables import ProgressRow, Tables
+from mainspring_engine.domain.limits import PROGRESS_STEPS_MAX
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.ports.progress import Report
-from mainspring_kernel.progress_limits import PROGRESS_STEPS_MAX
 from mainspring_schema.frames import StepProgress, Verdict
 
 

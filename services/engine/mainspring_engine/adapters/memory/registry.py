@@ -4,12 +4,11 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 from mainspring_engine.adapters.memory.tables import Tables, WorkerRow
-from mainspring_engine.domain.limits import REPLICA_SILENT_S, WORKER_KEPT_S
+from mainspring_engine.domain.limits import REPLICA_SILENT_S, SWEEP_BATCH_ROWS_MAX, WORKER_KEPT_S
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.domain.workflow.state import VERSION_CONFLICT
 from mainspring_engine.ports.registry import Presence, Registration
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_schema.operations import ListWorkers, WorkerStatus, WorkerView
 
 

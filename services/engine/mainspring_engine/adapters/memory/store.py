@@ -17,6 +17,7 @@ from mainspring_engine.adapters.memory.workflows import MemoryWorkflows
 from mainspring_engine.adapters.memory.writing import LEASE_MS, write
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
+from mainspring_engine.domain.limits import POSTGRES_SETTLE_S
 from mainspring_engine.domain.loss import LOSS_RESTS_MS
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Head, OpenTask, TaskState, View
@@ -39,7 +40,7 @@ from mainspring_engine.ports.store import (
 )
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import MainspringError
-from mainspring_kernel.limits import LEASE_RENEW_AFTER_S, POSTGRES_SETTLE_S
+from mainspring_kernel.limits import LEASE_RENEW_AFTER_S
 from mainspring_schema import grants
 from mainspring_schema.chain import GENESIS
 from mainspring_schema.frames import Verdict

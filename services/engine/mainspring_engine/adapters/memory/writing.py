@@ -18,9 +18,10 @@ from mainspring_engine.adapters.memory.tables import (
 from mainspring_engine.adapters.memory.workflows import check as check_workflows
 from mainspring_engine.adapters.memory.workflows import write as write_workflows
 from mainspring_engine.domain.changes import Accept, Changes, CloseTask, NewTask, WorkflowChange
+from mainspring_engine.domain.limits import WORKFLOW_STATE_BYTES_MAX
 from mainspring_engine.domain.rows import Closing, TaskState, Workflow
 from mainspring_engine.ports.log import GrantedLog
-from mainspring_kernel.limits import LEASE_S, WORKFLOW_STATE_BYTES_MAX
+from mainspring_kernel.limits import LEASE_S
 from mainspring_schema import grants
 
 LEASE_MS = round(LEASE_S * 1000)

@@ -7,6 +7,7 @@ from mainspring_engine.adapters.postgres.flights import LEASE_MS
 from mainspring_engine.adapters.postgres.progress import progress_of
 from mainspring_engine.adapters.postgres.routes import RouteNumbers
 from mainspring_engine.domain.backlog import Group, ReadyGroup
+from mainspring_engine.domain.limits import PRIORITY_AGING_S, PROGRESS_STEPS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import (
@@ -16,8 +17,7 @@ from mainspring_engine.ports.store import (
     ClaimRequest,
     ReadyPage,
 )
-from mainspring_kernel.limits import PRIORITY_AGING_S, PRIORITY_MAX
-from mainspring_kernel.progress_limits import PROGRESS_STEPS_MAX
+from mainspring_kernel.limits import PRIORITY_MAX
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.frames import Held
 

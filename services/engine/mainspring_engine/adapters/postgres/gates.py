@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState
+from mainspring_engine.domain.gate_limits import CIRCUIT_ENTRIES_MAX, LIMIT_ENTRIES_MAX
 from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.ports.gates import Board, Drawn, TokenDraw
-from mainspring_kernel.gate_limits import CIRCUIT_ENTRIES_MAX, LIMIT_ENTRIES_MAX
 from mainspring_postgres import Database, Row, load_queries
 
 GATES: Final = load_queries("mainspring_engine.adapters.postgres", "gates.sql")

@@ -4,12 +4,11 @@ from typing import Final, cast
 from uuid import UUID
 
 from mainspring_engine.domain import closed
-from mainspring_engine.domain.limits import REPLICA_SILENT_S, SAMPLE_TASKS_MAX
+from mainspring_engine.domain.limits import CLOSED_WINDOW_MAX, REPLICA_SILENT_S, SAMPLE_TASKS_MAX
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.domain.samples import RouteSample, Sample, SeatSample, Vitals
 from mainspring_engine.ports.inspection import ClosedPage
-from mainspring_kernel.plain_limits import CLOSED_WINDOW_MAX
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.operations import AttemptView, ListTasks, TaskDetails, TaskView
 

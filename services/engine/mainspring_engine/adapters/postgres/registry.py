@@ -3,9 +3,8 @@
 from typing import Final, cast
 from uuid import UUID
 
-from mainspring_engine.domain.limits import REPLICA_SILENT_S, WORKER_KEPT_S
+from mainspring_engine.domain.limits import REPLICA_SILENT_S, SWEEP_BATCH_ROWS_MAX, WORKER_KEPT_S
 from mainspring_engine.ports.registry import Presence, Registration
-from mainspring_kernel.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_postgres import Database, load_queries
 from mainspring_schema.operations import ListWorkers, WorkerView
 

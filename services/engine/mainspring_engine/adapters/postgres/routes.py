@@ -2,8 +2,8 @@
 
 from typing import cast
 
+from mainspring_engine.domain.limits import ROUTE_CACHE_ENTRIES_MAX
 from mainspring_engine.domain.routes import Route
-from mainspring_kernel.limits import ROUTE_CACHE_ENTRIES_MAX
 from mainspring_postgres import Database, Queries, Row
 
 

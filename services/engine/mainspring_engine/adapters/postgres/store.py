@@ -33,7 +33,12 @@ from mainspring_engine.adapters.postgres.workflows import (
 )
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.changes import Changes
-from mainspring_engine.domain.limits import RETOLD_TASK_AGE_MS, SUSPECT_TRIAL_MS, SUSPECTS_MAX
+from mainspring_engine.domain.limits import (
+    POSTGRES_SETTLE_S,
+    RETOLD_TASK_AGE_MS,
+    SUSPECT_TRIAL_MS,
+    SUSPECTS_MAX,
+)
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import OpenTask, View
 from mainspring_engine.ports.store import (
@@ -52,11 +57,7 @@ from mainspring_engine.ports.store import (
     Renewed,
     Step,
 )
-from mainspring_kernel.limits import (
-    PARTITIONS_AHEAD_MS,
-    PARTITIONS_BEHIND_MS,
-    POSTGRES_SETTLE_S,
-)
+from mainspring_kernel.limits import PARTITIONS_AHEAD_MS, PARTITIONS_BEHIND_MS
 from mainspring_postgres import Database, QueryFailed, Row, load_queries
 from mainspring_schema.frames import Verdict
 

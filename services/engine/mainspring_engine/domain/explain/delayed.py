@@ -4,10 +4,9 @@ from typing import Final
 
 from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
 from mainspring_engine.domain.explain.words import named, reason
-from mainspring_engine.domain.limits import SUSPECT_DEATHS, SWEEP_LATE_MS
+from mainspring_engine.domain.limits import ATTEMPTS_PER_STEP_MAX, SUSPECT_DEATHS, SWEEP_LATE_MS
 from mainspring_engine.domain.turn.joins import JOINS
 from mainspring_engine.domain.workflow.state import VERSION_CONFLICT
-from mainspring_kernel.limits import ATTEMPTS_PER_STEP_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.explaining import Reason
 from mainspring_schema.operations import AttemptView

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from mainspring_engine.domain.changes import CloseTask, MarkTask
+from mainspring_engine.domain.limits import CANCEL_DEADLINE_S
 from mainspring_engine.domain.loss import NO_PROGRESS
 from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome
@@ -11,7 +12,6 @@ from mainspring_engine.domain.turn import facts, joins, links, paying
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import CANCEL_REASON_BYTES_MAX, Phase
 from mainspring_engine.domain.turn.turn import Turn
-from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.delivery import CONSUMED, MessageConsumed
 from mainspring_schema.grants import SessionStatus

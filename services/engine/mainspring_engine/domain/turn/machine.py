@@ -5,13 +5,14 @@ ports.
 """
 
 from mainspring_engine.domain.changes import Anchor
+from mainspring_engine.domain.limits import CLIENT_TOOL_TIMEOUT_S
 from mainspring_engine.domain.loss import may_be_asked
 from mainspring_engine.domain.rows import Closing, OpenTask
 from mainspring_engine.domain.turn import appeals, ending, facts, joins, order, paying, tooling
 from mainspring_engine.domain.turn.calls import abandoned
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Delivery, Turn
-from mainspring_kernel.limits import CLIENT_TOOL_TIMEOUT_S, TOOL_CALLS_PER_RESPONSE_MAX
+from mainspring_kernel.limits import TOOL_CALLS_PER_RESPONSE_MAX
 from mainspring_schema.appeals import AnswerAppeals, Resolved
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import Failure, ReasonResult, ToolCall, ToolResult

@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, structs
 
+from mainspring_engine.domain.limits import WORKFLOW_STATE_BYTES_MAX
 from mainspring_engine.domain.rows import TaskKind, Workflow
 from mainspring_kernel.errors import StateUnreadable
-from mainspring_kernel.limits import WORKFLOW_STATE_BYTES_MAX
 from mainspring_schema.events import Usage
 
 

@@ -6,13 +6,13 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.changes import CloseTask
+from mainspring_engine.domain.limits import TOOLSET_WAIT_S
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import EFFECTS, Closing, Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.domain.turn import facts, spending
 from mainspring_engine.domain.turn.calls import NOT_READ, abandoned, shown
 from mainspring_engine.domain.turn.state import OpenCall
 from mainspring_engine.domain.turn.turn import Delivery, Turn
-from mainspring_kernel.toolset_limits import TOOLSET_WAIT_S
 from mainspring_schema import toolsets
 from mainspring_schema.codec import pack
 from mainspring_schema.tasks import ToolCall, ToolResult, ToolTask

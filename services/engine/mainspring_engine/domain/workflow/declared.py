@@ -10,6 +10,7 @@ import msgspec
 
 from mainspring_engine.domain.changes import Config, NewTask
 from mainspring_engine.domain.intents import Answered
+from mainspring_engine.domain.limits import DECLARATION_OPEN_MAX, PLAIN_FAILURES_MAX
 from mainspring_engine.domain.plain import route_of
 from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind
@@ -26,9 +27,7 @@ from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, fille
 from mainspring_engine.domain.workflow.ending import arm_deadline, cancelled, fail, stop_children
 from mainspring_engine.domain.workflow.going import PRIORITY, Going, cut, value
 from mainspring_engine.domain.workflow.state import Course, Phase
-from mainspring_kernel.declaration_limits import DECLARATION_OPEN_MAX
 from mainspring_kernel.errors import Conflict, ValidationFailed
-from mainspring_kernel.plain_limits import PLAIN_FAILURES_MAX
 from mainspring_schema.codec import pack
 from mainspring_schema.declarations import hash_of, version_of
 from mainspring_schema.tasks import PlainResult, StepTask, WorkflowResult

@@ -1,10 +1,10 @@
 """How a user's workflow ends, whoever drives it. Pure."""
 
+from mainspring_engine.domain.limits import CANCEL_DEADLINE_S
 from mainspring_engine.domain.rows import Outcome, WaitRow
 from mainspring_engine.domain.workflow import children, waiting
 from mainspring_engine.domain.workflow.going import Going, cut, flaw_view
 from mainspring_engine.domain.workflow.state import Phase
-from mainspring_kernel.limits import CANCEL_DEADLINE_S
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import Flaw
 

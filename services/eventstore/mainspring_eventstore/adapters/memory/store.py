@@ -102,7 +102,7 @@ class MemoryStore:
 
     async def drop_deltas(self) -> Dropped:
         with self._log.guard:
-            until_ms = self._log.clock.wall_ms() - limits.DELTA_RETENTION_S * 1000
+            until_ms = self._log.clock.wall_ms() - bounds.DELTA_RETENTION_S * 1000
             dropped = sum(self._drop_deltas(session, until_ms) for session in self._log.deltas)
         return Dropped(dropped=dropped, more=False)
 

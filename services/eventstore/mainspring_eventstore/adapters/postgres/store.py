@@ -149,7 +149,7 @@ class PostgresStore:
         (swept,) = await self._database.fetch_as(
             Dropped,
             QUERIES["drop_deltas"],
-            limits.DELTA_RETENTION_S * 1000,
+            bounds.DELTA_RETENTION_S * 1000,
             bounds.SWEEP_TURNS_MAX,
             bounds.SWEEP_ROWS_MAX,
         )

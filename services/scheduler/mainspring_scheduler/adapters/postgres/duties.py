@@ -3,8 +3,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from mainspring_kernel import limits
 from mainspring_postgres import Database, load_queries
+from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import Claimed, Claims, Duty, Plan, Settlement
 
 _Q: Final = load_queries("mainspring_scheduler.adapters.postgres", "duties.sql")

@@ -23,6 +23,7 @@ from mainspring_api.adapters.http.wire.resources import (
     agent_draft,
     agent_view,
 )
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.naming import tokens
 from mainspring_api.domain.resources import Agent
 from mainspring_api.ports.store import Listed, Transaction
@@ -38,8 +39,8 @@ table = RouteTable("agents")
 class PageQuery(Struct, frozen=True, kw_only=True):
     search: Annotated[str, Meta(max_length=200)] | None = None
     include_archived: bool = False
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
-    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1)] = bounds.LIST_ROWS_DEFAULT
 
 
 class AgentPage(Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from mainspring_api.adapters.http.routing import (
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.tiers import ToolView, tool_view
 from mainspring_api.domain import catalogue
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.naming import matches, tokens
 from mainspring_harness import guarding, toolsets
 from mainspring_harness.builtin import guardrails
@@ -58,7 +59,7 @@ class CapabilityPage(Struct, frozen=True, kw_only=True):
 
 class CapabilityQuery(Struct, frozen=True, kw_only=True):
     search: Annotated[str, Meta(max_length=200)] | None = None
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
     limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_MAX
 
 

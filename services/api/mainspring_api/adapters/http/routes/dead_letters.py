@@ -27,8 +27,8 @@ from mainspring_api.adapters.http.wire.letters import (
     letter_out,
     wanted_of,
 )
+from mainspring_api.domain import limits
 from mainspring_api.usecases.once import Answer, once_elsewhere
-from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.operations import (
     GetLetter,

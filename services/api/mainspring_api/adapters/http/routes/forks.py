@@ -14,11 +14,11 @@ from mainspring_api.adapters.http.routing import (
     reply_of,
 )
 from mainspring_api.adapters.http.wire.resources import SessionOut, session_out
+from mainspring_api.domain import limits
 from mainspring_api.domain.cursor import resume_from_id
 from mainspring_api.usecases import forking
 from mainspring_api.usecases.forking import Forks, ForkWish
 from mainspring_api.usecases.once import Answer, once_under_id
-from mainspring_kernel import limits
 from mainspring_kernel.errors import ConflictingReferences
 from mainspring_kernel.ids import Prefix, SessionId, from_wire
 

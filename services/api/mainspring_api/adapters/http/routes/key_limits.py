@@ -13,13 +13,13 @@ from mainspring_api.adapters.http.routing import (
     json_reply,
 )
 from mainspring_api.adapters.http.wire.gate_keys import key_of, wire_key
-from mainspring_kernel import gate_limits
+from mainspring_api.domain import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_schema.gates import DropLimit, LimitView, SetLimit, SetWeight
 
 table = RouteTable("durable")
-_SECONDS_MAX = gate_limits.LIMIT_WINDOW_MS_MAX // 1000
+_SECONDS_MAX = limits.LIMIT_WINDOW_MS_MAX // 1000
 
 
 class LimitBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,8 +28,8 @@ class LimitBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `rate`: claims in any window of `per_seconds`.
     """
 
-    at_once: Annotated[int, Meta(ge=0, le=gate_limits.LIMIT_RATE_MAX)] | None = None
-    rate: Annotated[int, Meta(ge=1, le=gate_limits.LIMIT_RATE_MAX)] | None = None
+    at_once: Annotated[int, Meta(ge=0, le=limits.LIMIT_RATE_MAX)] | None = None
+    rate: Annotated[int, Meta(ge=1, le=limits.LIMIT_RATE_MAX)] | None = None
     per_seconds: Annotated[int, Meta(ge=1, le=_SECONDS_MAX)] | None = None
 
 
@@ -57,9 +57,7 @@ class LimitList(Struct, frozen=True, kw_only=True):
 class WeightBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The part against the others'; 1 is everybody's."""
 
-    weight: Annotated[
-        float, Meta(ge=1 / gate_limits.SHARE_WEIGHT_MAX, le=gate_limits.SHARE_WEIGHT_MAX)
-    ]
+    weight: Annotated[float, Meta(ge=1 / limits.SHARE_WEIGHT_MAX, le=limits.SHARE_WEIGHT_MAX)]
 
 
 class Weight(Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from mainspring_api.adapters.http.wire.conversation import (
     event_wish,
     message_results,
 )
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.frames import event_json
 from mainspring_api.usecases import events, messages, sessions
 from mainspring_api.usecases.messages import MessageDraft, MessagePath
@@ -47,7 +48,7 @@ class MessagesQuery(Struct, frozen=True, kw_only=True):
     """Without a limit all messages come."""
 
     limit: Annotated[int, Meta(ge=1, le=limits.PAGE_ROWS_MAX)] | None = None
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
 
 
 class MessageList(Struct, frozen=True, kw_only=True):

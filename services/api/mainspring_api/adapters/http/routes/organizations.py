@@ -14,6 +14,7 @@ from mainspring_api.adapters.http.routing import (
     json_reply,
     reply_of,
 )
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.resources import Organization
 from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel import limits
@@ -50,8 +51,8 @@ def organization_view(organization: Organization) -> OrganizationView:
 
 
 class OrganizationsQuery(Struct, frozen=True, kw_only=True):
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
-    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1)] = bounds.LIST_ROWS_DEFAULT
 
 
 class OrganizationPage(Struct, frozen=True, kw_only=True):

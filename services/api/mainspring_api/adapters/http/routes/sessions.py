@@ -30,6 +30,7 @@ from mainspring_api.adapters.http.wire.resources import (
     session_out,
 )
 from mainspring_api.adapters.http.wire.tiers import kept, tier_of
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.naming import tokens
 from mainspring_api.domain.resources import Session
 from mainspring_api.ports.store import Listed, Transaction
@@ -47,10 +48,10 @@ table = RouteTable("sessions")
 
 
 class SessionsQuery(Struct, frozen=True, kw_only=True):
-    agent_id: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] | None = None
+    agent_id: Annotated[str, Meta(max_length=bounds.NAME_CHARS_MAX)] | None = None
     search: Annotated[str, Meta(max_length=200)] | None = None
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
-    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1)] = bounds.LIST_ROWS_DEFAULT
 
 
 class SessionPage(Struct, frozen=True, kw_only=True):

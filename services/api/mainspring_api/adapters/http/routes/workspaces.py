@@ -24,6 +24,7 @@ from mainspring_api.adapters.http.wire.resources import (
     workspace_view,
 )
 from mainspring_api.adapters.http.wire.tiers import kept
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.naming import tokens
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import files, workspaces
@@ -33,7 +34,7 @@ from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix, SessionId, WorkspaceId, from_wire
 
 table = RouteTable("workspaces")
-FILE_BODY_BYTES_MAX = limits.FILE_BYTES_MAX * 4 // 3 + limits.MIB
+FILE_BODY_BYTES_MAX = bounds.FILE_BYTES_MAX * 4 // 3 + limits.MIB
 """A file as base64 inside JSON."""
 
 

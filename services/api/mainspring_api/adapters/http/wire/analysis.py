@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from mainspring_api.adapters.http.wire.tiers import Prompt, or_unset
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.analysis import Analysed, Category, Finding, Severity
 from mainspring_kernel import limits
 from mainspring_schema.agents import CapabilityRef, ToolDefinition
@@ -29,7 +30,7 @@ class AnalysisBody(Struct, frozen=True, kw_only=True, rename={"mcp_servers": "mc
     capabilities: Annotated[
         list[AnalysedCapability], Meta(max_length=limits.CAPABILITIES_PER_AGENT_MAX)
     ] = field(default_factory=list)
-    tools: Annotated[list[AnalysedTool], Meta(max_length=limits.TOOLS_PER_AGENT_MAX)] = field(
+    tools: Annotated[list[AnalysedTool], Meta(max_length=bounds.TOOLS_PER_AGENT_MAX)] = field(
         default_factory=list
     )
     mcp_servers: Json | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from mainspring_api.domain import limits as bounds
 from mainspring_api.usecases.appeals import Asked, PersonsStatus
 from mainspring_harness import questions
 from mainspring_harness.questions import Given, Question
@@ -72,7 +73,7 @@ class AnswerBody(Struct, frozen=True, kw_only=True):
     id: Annotated[str, Meta(min_length=1, max_length=64)]
     selected: Annotated[list[Words], Meta(max_length=questions.OPTIONS_MAX)] | Words | None = None
     other_text: Words | None = None
-    secret_ref: Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)] | None = None
+    secret_ref: Annotated[str, Meta(min_length=1, max_length=bounds.NAME_CHARS_MAX)] | None = None
 
 
 class AnswersBody(Struct, frozen=True, kw_only=True):

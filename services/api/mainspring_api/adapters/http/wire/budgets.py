@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mainspring_api.adapters.http.wire.durable import time_of
 from mainspring_api.adapters.http.wire.resources import ANONYMOUS_PRINCIPAL
+from mainspring_api.domain import limits as bounds
 from mainspring_kernel import limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import ANONYMOUS_USER_ID, Prefix, from_wire, to_wire
@@ -58,7 +59,7 @@ class BudgetBody(Struct, frozen=True, kw_only=True):
     """
 
     subject_type: SubjectWord
-    subject_id: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
+    subject_id: Annotated[str, Meta(max_length=bounds.NAME_CHARS_MAX)]
     currency: Currency
     limit: Amount
     soft_limit: Amount | None = None
@@ -80,12 +81,12 @@ class TopUpBody(Struct, frozen=True, kw_only=True):
 
 class BudgetsQuery(Struct, frozen=True, kw_only=True):
     subject_type: SubjectWord | None = None
-    subject_id: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] | None = None
+    subject_id: Annotated[str, Meta(max_length=bounds.NAME_CHARS_MAX)] | None = None
 
 
 class LedgerQuery(Struct, frozen=True, kw_only=True):
-    limit: Annotated[int, Meta(ge=1, le=limits.LIST_ROWS_MAX)] = limits.LIST_ROWS_DEFAULT
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1, le=limits.LIST_ROWS_MAX)] = bounds.LIST_ROWS_DEFAULT
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
 
 
 class BudgetOut(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.cursor import Resume, resume_from_id
 from mainspring_api.domain.tiers import check_model_id
 from mainspring_api.usecases.events import EventWish
@@ -162,24 +163,24 @@ class CancelView(Struct, frozen=True, kw_only=True):
 # ── events ──────────────────────────────────────────────────────────────────────────────────────
 
 Sequence0 = Annotated[int, Meta(ge=0, le=(1 << 40) - 1)]
-Types = Annotated[list[str], Meta(max_length=limits.EVENT_TYPES_PER_FILTER_MAX)]
+Types = Annotated[list[str], Meta(max_length=bounds.EVENT_TYPES_PER_FILTER_MAX)]
 
 
 class EventsQuery(Struct, frozen=True, kw_only=True):
     since_id: str | None = None
     types: Types = []
     exclude: Types = []
-    limit: Annotated[int, Meta(ge=1)] = limits.EVENTS_PAGE_ROWS_DEFAULT
+    limit: Annotated[int, Meta(ge=1)] = bounds.EVENTS_PAGE_ROWS_DEFAULT
     before_sequence: Sequence0 | None = None
     after_sequence: Sequence0 | None = None
     around: str | None = None
-    window: Annotated[int, Meta(ge=0)] = limits.EVENTS_WINDOW_DEFAULT
+    window: Annotated[int, Meta(ge=0)] = bounds.EVENTS_WINDOW_DEFAULT
     from_ts: str | None = None
     to_ts: str | None = None
     turn_id: str | None = None
     exec_id: Annotated[str, Meta(pattern="^exec_[0-9a-f]{32}$")] | None = None
     trace_id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
-    tags: Annotated[list[str], Meta(max_length=limits.TAGS_MAX)] = []
+    tags: Annotated[list[str], Meta(max_length=bounds.TAGS_MAX)] = []
     tool_name: Annotated[str, Meta(max_length=200)] | None = None
     q: Annotated[str, Meta(max_length=1000)] | None = None
     order_desc: bool = False

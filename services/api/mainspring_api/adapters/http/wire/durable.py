@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mainspring_api.adapters.http.wire.gate_keys import wire_key
+from mainspring_api.domain import limits as bounds
 from mainspring_kernel import limits
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
@@ -25,8 +26,8 @@ from mainspring_schema.tasks import PlainTask, StepTask, TaskPayload, ToolTask, 
 
 T = TypeVar("T")
 Limit = Annotated[int, Meta(ge=1, le=limits.OPERATOR_ROWS_MAX)]
-Cursor = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
-Queue = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
+Cursor = Annotated[str, Meta(max_length=bounds.NAME_CHARS_MAX)]
+Queue = Annotated[str, Meta(min_length=1, max_length=bounds.NAME_CHARS_MAX)]
 
 
 def time_of(ms: int | None) -> str | None:
@@ -85,7 +86,7 @@ class TasksQuery(Struct, frozen=True, kw_only=True):
     workflow_id: str | None = None
     worker_id: str | None = None
     after: Cursor | None = None
-    limit: Limit = limits.LIST_ROWS_DEFAULT
+    limit: Limit = bounds.LIST_ROWS_DEFAULT
 
 
 def check_closed(query: TasksQuery) -> None:
@@ -251,7 +252,7 @@ class WorkersQuery(Struct, frozen=True, kw_only=True):
     queue: Queue | None = None
     worker_group: Queue | None = None
     after: Cursor | None = None
-    limit: Limit = limits.LIST_ROWS_DEFAULT
+    limit: Limit = bounds.LIST_ROWS_DEFAULT
 
 
 class WorkerOut(Struct, frozen=True, kw_only=True):

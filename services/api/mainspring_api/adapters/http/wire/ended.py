@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from mainspring_kernel import limits
+from mainspring_api.domain import limits
 from mainspring_schema.open_work import OPEN_IDS_PER_QUESTION_MAX
 
 Text = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]

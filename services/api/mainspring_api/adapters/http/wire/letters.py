@@ -17,6 +17,7 @@ from mainspring_api.adapters.http.wire.durable import (
     session_id,
     time_of,
 )
+from mainspring_api.domain import limits as bounds
 from mainspring_kernel import limits
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.times import parse_rfc3339, rfc3339
@@ -31,7 +32,7 @@ from mainspring_schema.operations import (
     TaskWord,
 )
 
-Reason = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
+Reason = Annotated[str, Meta(min_length=1, max_length=bounds.NAME_CHARS_MAX)]
 
 
 class LetterQuery(Struct, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ class LetterQuery(Struct, frozen=True, kw_only=True):
     from_ts: str | None = None
     to_ts: str | None = None
     after: Cursor | None = None
-    limit: Limit = limits.LIST_ROWS_DEFAULT
+    limit: Limit = bounds.LIST_ROWS_DEFAULT
 
 
 def wanted_of(query: LetterQuery) -> LetterFilter:
@@ -139,15 +140,15 @@ class BulkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workflow_id: str | None = None
     from_ts: str | None = None
     to_ts: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=limits.LETTERS_PER_ORDER_MAX)] = limits.OPERATOR_ROWS_MAX
+    limit: Annotated[int, Meta(ge=1, le=bounds.LETTERS_PER_ORDER_MAX)] = limits.OPERATOR_ROWS_MAX
     rehearsal: bool = field(default=False, name="dry_run")
 
 
 class RequeueBody(BulkBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first is taken up at once, the others one by one at `rate_per_second`."""
 
-    rate_per_second: Annotated[float, Meta(ge=0.01, le=limits.REQUEUE_RATE_PER_S_MAX)] = (
-        limits.REQUEUE_RATE_PER_S
+    rate_per_second: Annotated[float, Meta(ge=0.01, le=bounds.REQUEUE_RATE_PER_S_MAX)] = (
+        bounds.REQUEUE_RATE_PER_S
     )
 
 

@@ -13,7 +13,7 @@ from mainspring_api.adapters.http.wire.workflows import (
     Seconds,
     flaw_view,
 )
-from mainspring_kernel import gate_limits, limits, plain_limits
+from mainspring_kernel import limits, plain_limits
 from mainspring_kernel.ids import Prefix, to_wire, uuid7_ms
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.plain import PlainStatus, PlainTaskView, TaskReceipt, TaskRefusal
@@ -38,7 +38,7 @@ class TaskBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     priority: Annotated[int, Meta(ge=0, le=limits.PRIORITY_MAX)] = 0
     id: str | None = None
     build: Key | None = None
-    keys: Annotated[tuple[GateKey, ...], Meta(max_length=gate_limits.TASK_KEYS_MAX)] = ()
+    keys: Annotated[tuple[GateKey, ...], Meta(max_length=limits.TASK_KEYS_MAX)] = ()
     circuit: GateKey | None = None
     start_within_seconds: Seconds | None = None
 

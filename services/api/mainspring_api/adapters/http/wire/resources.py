@@ -16,6 +16,7 @@ from mainspring_api.adapters.http.wire.tiers import (
     kept,
     tier_of,
 )
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.contents import is_binary
 from mainspring_api.domain.resources import Agent, File, Harness, Status, Tier, Workspace
 from mainspring_api.usecases.agents import AgentDraft
@@ -35,9 +36,9 @@ from mainspring_kernel.ids import (
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.messages import Json
 
-Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=limits.NAME_CHARS_MAX)]
-Ref = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
-Id = Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)]
+Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=bounds.NAME_CHARS_MAX)]
+Ref = Annotated[str, Meta(min_length=1, max_length=bounds.NAME_CHARS_MAX)]
+Id = Annotated[str, Meta(max_length=bounds.NAME_CHARS_MAX)]
 Description = Annotated[str, Meta(max_length=4000)]
 
 

@@ -19,6 +19,7 @@ from mainspring_api.adapters.http.wire.resources import (
     time_or_none,
 )
 from mainspring_api.adapters.http.wire.workflows import Name as WorkflowName
+from mainspring_api.domain import limits as bounds
 from mainspring_kernel import limits
 from mainspring_kernel.errors import PayloadTooLarge, ValidationFailed
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
@@ -51,7 +52,7 @@ from mainspring_schema.schedules import (
 T = TypeVar("T")
 Name = Annotated[str, Meta(min_length=1, max_length=limits.DISPLAY_NAME_CHARS_MAX)]
 Expression = Annotated[str, Meta(min_length=1, max_length=CRON_CHARS_MAX)]
-Zone = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
+Zone = Annotated[str, Meta(min_length=1, max_length=bounds.NAME_CHARS_MAX)]
 Seconds = Annotated[
     int,
     Meta(ge=SCHEDULE_INTERVAL_MS_MIN // 1000, le=SCHEDULE_INTERVAL_MS_MAX // 1000),
@@ -92,7 +93,7 @@ class SchedulePatch(Struct, frozen=True, kw_only=True):
     cron: Expression | UnsetType | None = UNSET
     timezone: Zone | UnsetType = UNSET
     interval_seconds: Seconds | UnsetType | None = UNSET
-    at: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] | UnsetType | None = UNSET
+    at: Annotated[str, Meta(max_length=bounds.NAME_CHARS_MAX)] | UnsetType | None = UNSET
     target: TargetBody | UnsetType = UNSET
     overlap: Overlap | UnsetType = UNSET
     catch_up_window_seconds: CatchUp | UnsetType = UNSET
@@ -311,8 +312,8 @@ def slot_view(slot: SlotRecord) -> SlotView:
 class SchedulesQuery(Struct, frozen=True, kw_only=True):
     enabled: bool | None = None
     target_type: TargetKind | None = None
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
-    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1)] = bounds.LIST_ROWS_DEFAULT
 
 
 class ScheduleList(Struct, frozen=True, kw_only=True):
@@ -324,8 +325,8 @@ class ScheduleList(Struct, frozen=True, kw_only=True):
 
 class SlotsQuery(Struct, frozen=True, kw_only=True):
     status: SlotStatus | None = None
-    offset: Annotated[int, Meta(ge=0, le=limits.RESUME_OFFSET_MAX)] = 0
-    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+    offset: Annotated[int, Meta(ge=0, le=bounds.RESUME_OFFSET_MAX)] = 0
+    limit: Annotated[int, Meta(ge=1)] = bounds.LIST_ROWS_DEFAULT
 
 
 class SlotList(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.mcp import carried_out_here
 from mainspring_api.domain.naming import check_tags
 from mainspring_api.domain.paths import normalise
@@ -35,10 +36,10 @@ T = TypeVar("T")
 B = TypeVar("B")
 
 Label = Annotated[str, Meta(max_length=limits.DISPLAY_NAME_CHARS_MAX)]
-Tag = Annotated[str, Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)]
+Tag = Annotated[str, Meta(min_length=1, max_length=bounds.NAME_CHARS_MAX)]
 Iterations = Annotated[int, Meta(ge=1, le=limits.TURN_ITERATIONS_MAX)]
 ToolName = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,128}$")]
-Prompt = Annotated[str, Meta(max_length=limits.SYSTEM_PROMPT_BYTES_MAX)]
+Prompt = Annotated[str, Meta(max_length=bounds.SYSTEM_PROMPT_BYTES_MAX)]
 
 
 class CapabilityBody(Struct, frozen=True, kw_only=True):
@@ -74,8 +75,8 @@ class NetworkBody(Struct, frozen=True, kw_only=True):
     blocked: list[str] | None = None
 
 
-Tools = Annotated[list[ToolBody], Meta(max_length=limits.TOOLS_PER_AGENT_MAX)]
-Files = Annotated[list[FileBody], Meta(max_length=limits.INITIAL_FILES_MAX)]
+Tools = Annotated[list[ToolBody], Meta(max_length=bounds.TOOLS_PER_AGENT_MAX)]
+Files = Annotated[list[FileBody], Meta(max_length=bounds.INITIAL_FILES_MAX)]
 
 
 class TierBody(Struct, frozen=True, kw_only=True, rename={"mcp_servers_camel": "mcpServers"}):

@@ -6,9 +6,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct, field
 
-from mainspring_kernel import gate_limits, limits, plain_limits
+from mainspring_api.domain import limits as bounds
+from mainspring_kernel import limits, plain_limits
 from mainspring_kernel.ids import Prefix, to_wire
-from mainspring_kernel.query_limits import QUERY_ARGUMENTS_BYTES_MAX
+from mainspring_kernel.limits import QUERY_ARGUMENTS_BYTES_MAX
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.keys import KEY_PATTERN
 from mainspring_schema.workflows import Flaw, Status, Wait, WorkflowView
@@ -27,7 +28,7 @@ Key = Annotated[
 
 
 GateKey = Annotated[
-    str, Meta(min_length=1, max_length=gate_limits.KEY_CHARS_MAX, pattern=f"^{KEY_PATTERN}$")
+    str, Meta(min_length=1, max_length=limits.KEY_CHARS_MAX, pattern=f"^{KEY_PATTERN}$")
 ]
 
 
@@ -63,7 +64,7 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue: Name = "default"
     declaration: msgspec.Raw = field(default_factory=_nothing)
     build: Key | None = None
-    keys: Annotated[tuple[GateKey, ...], Meta(max_length=gate_limits.TASK_KEYS_MAX)] = ()
+    keys: Annotated[tuple[GateKey, ...], Meta(max_length=limits.TASK_KEYS_MAX)] = ()
     circuit: GateKey | None = None
     start_within_seconds: Seconds | None = None
 
@@ -85,7 +86,7 @@ class ForkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     declared runs on the `declaration`, or on the source's; its `step` is a number.
     """
 
-    step: Annotated[str, Meta(max_length=limits.STEP_PLACE_CHARS_MAX)] | None = None
+    step: Annotated[str, Meta(max_length=bounds.STEP_PLACE_CHARS_MAX)] | None = None
     key: Key | None = None
     queue: Name | None = None
     build: Key | None = None
@@ -105,13 +106,13 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     workflow_type: str | None = None
     status: Status | None = None
     before: str | None = None
-    limit: Annotated[int, Meta(ge=1)] = limits.LIST_ROWS_DEFAULT
+    limit: Annotated[int, Meta(ge=1)] = bounds.LIST_ROWS_DEFAULT
 
 
 class ResultQuery(Struct, frozen=True, kw_only=True):
     """How long to wait for the end."""
 
-    wait_s: Annotated[float, Meta(ge=0, le=limits.RESULT_WAIT_S_MAX)] = 0.0
+    wait_s: Annotated[float, Meta(ge=0, le=bounds.RESULT_WAIT_S_MAX)] = 0.0
 
 
 class QueryQuery(Struct, frozen=True, kw_only=True):

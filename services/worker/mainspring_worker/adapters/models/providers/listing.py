@@ -10,11 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_kernel.limits import MIB
-from mainspring_kernel.provider_limits import PROVIDER_MODELS_MAX
 from mainspring_schema.discovery import FoundModel, FoundModels
 from mainspring_worker.adapters.models.providers import errors, profiles
 from mainspring_worker.adapters.models.providers.driver import BASE_URLS, DriverName
 from mainspring_worker.adapters.models.providers.transport import WATCH, Watch
+from mainspring_worker.domain.limits import PROVIDER_MODELS_MAX
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelFailure, OfferRequest
 

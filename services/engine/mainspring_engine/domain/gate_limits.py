@@ -1,7 +1,4 @@
-"""The bounds of what holds ready tasks back: circuits, limits, shares, depth.
-
-Each with its reason, as in limits.py.
-"""
+"""The bounds of what holds ready tasks back: circuits, limits, shares, depth."""
 
 from typing import Final
 
@@ -29,10 +26,6 @@ GATE_PASS_S: Final = 1.0
 """How often an engine looks which circuits may be probed, and returns tokens it has no use for."""
 LIMIT_ENTRIES_MAX: Final = 10_000
 """Keys with a limit. An engine holds all of them in memory."""
-LIMIT_RATE_MAX: Final = 1_000_000
-"""Claims per window that a limit may name: more is no limit."""
-LIMIT_WINDOW_MS_MAX: Final = 24 * 3600 * 1000
-"""The longest window: a day's quota."""
 LIMIT_BURST_PART: Final = 0.1
 """The part of a window's claims that may come at once; the rest is spread, so a window never holds
 more than its rate."""
@@ -42,10 +35,6 @@ LIMIT_DRAW_TOKENS_MAX: Final = 100
 """Tokens of one draw: a claim's worth."""
 LIMIT_DRAW_KEYS_MAX: Final = 500
 """Keys of one draw: a statement of some milliseconds; the others go with the next."""
-TASK_KEYS_MAX: Final = 4
-"""Keys of one task: a customer, a machine, a service outside; each is a lock more of its claim."""
-KEY_CHARS_MAX: Final = 100
-"""Of a key or a circuit's name: they stand in every route that they make."""
 BUCKETS_FORGOTTEN_MAX: Final = 1000
 """Full buckets of a family's keys that an engine forgets at once."""
 BUCKETS_FORGOTTEN_S: Final = 60.0
@@ -62,5 +51,3 @@ LOAD_SHUT: Final = 0.9
 """Part of a commit lane's queue above which new work gets 429: results and time need the rest."""
 LOAD_OPEN: Final = 0.7
 """And below which it is taken again."""
-SHARE_WEIGHT_MAX: Final = 1_000
-"""The largest weight of an organization; the smallest is its inverse."""
