@@ -294,6 +294,7 @@ async def test_what_nobody_offers_runs_once_a_worker_that_knows_it_comes(
         ("docs/concepts/workflows.md", 1, "refunded: receipt of A-17\nworkflow.cancelled"),
         ("docs/concepts/workflows.md", 2, "label of A-17, paid 1700"),
         ("docs/concepts/tasks.md", 0, "one apple\none apple\nno_stock\none pear"),
+        ("docs/concepts/schedules.md", 0, "3 orders on a Sunday"),
     ],
 )
 async def test_a_documents_program_can_be_pasted(

@@ -23,6 +23,7 @@ from mainspring_kernel.toolset_limits import (
     ANNOUNCED_RESULT_PLAIN_BYTES_MAX,
 )
 from mainspring_schema import toolsets
+from mainspring_schema.agents import BOUND
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import EmitEvent, ToolResult, ToolTask
 from mainspring_schema.toolsets import Brings, Toolset
@@ -135,7 +136,7 @@ class Caller:
             if tool.probe is None:
                 return outcomes.lost("its tool has no probe")
             return await self._ferry.cross(lambda: _ask(tool, payload, arguments, context))
-        if payload.effect_class in outcomes.BOUND:
+        if payload.effect_class in BOUND:
             await attempt.start()
         await attempt.leased()
         attempt.begun = True

@@ -17,8 +17,9 @@ from mainspring_workstream.link import EngineStream, LinkBroken
 
 
 class GrpcEngineStream:
-    def __init__(self, stream: Stream[pb.WorkRequest, pb.WorkResponse]) -> None:
+    def __init__(self, stream: Stream[pb.WorkRequest, pb.WorkResponse], address: str) -> None:
         self._stream = stream
+        self._address = address
         # A call bears one reader at a time, and `close` reads while another may still wait.
         self._reading = asyncio.Lock()
         self._closed = False
@@ -29,7 +30,7 @@ class GrpcEngineStream:
         try:
             await self._stream.send(self._written(frame))
         except MainspringError as error:
-            raise LinkBroken(error.detail) from error
+            raise self._broken(error.detail) from error
 
     async def receive(self) -> ToWorker:
         try:
@@ -39,9 +40,12 @@ class GrpcEngineStream:
                 self._packs = self._packs or message.attached.reads_packed
                 return to_worker_from_proto(message)
         except MainspringError as error:
-            raise LinkBroken(error.detail) from error
+            raise self._broken(error.detail) from error
         reason = "the engine closed the stream"
-        raise LinkBroken(reason)
+        raise self._broken(reason)
+
+    def _broken(self, why: str) -> LinkBroken:
+        return LinkBroken(f"{self._address}: {why}")
 
     def _written(self, frame: FromWorker) -> pb.WorkRequest:
         if self._packs:
@@ -78,7 +82,7 @@ class GrpcEngineLink:
         channel = self._channels.get(address)
         if channel is None:
             channel = self._channels[address] = Channel(address)
-        return GrpcEngineStream(WorkerClient(channel).work.open())
+        return GrpcEngineStream(WorkerClient(channel).work.open(), address)
 
     async def close(self) -> None:
         for channel in self._channels.values():

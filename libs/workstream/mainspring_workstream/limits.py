@@ -14,6 +14,8 @@ ATTACH_TIMEOUT_S: Final = 5.0
 STEADY_S: Final = LEASE_S
 """After a stream that lived so long the next one is opened with the shortest wait. By then it has
 carried all that a worker sends again to a new one; what ended sooner may end as soon each time."""
+NO_ENGINE_TOLD_S: Final = 30.0
+"""How often a worker without an engine warns of it; it tries about twice a second."""
 CLOSE_S: Final = 0.5
 """How long an engine may take to end a stream that was closed in order, before it is reset."""
 CONFIG_TIMEOUT_S: Final = 10.0

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import structs
 
-from mainspring_schema.agents import BOUND as BOUND  # noqa: PLC0414 - the SDK has it from here
+from mainspring_schema.agents import BOUND
 from mainspring_schema.tasks import Failure, ToolResult, ToolTask
 from mainspring_workstream.attempt import Attempt, Stop
 

@@ -6,6 +6,7 @@ as soon as there is something, and what comes up during a send rides the next fr
 
 import asyncio
 import logging
+import math
 from typing import Final
 
 from mainspring_kernel.backoff import RECONNECT, delay_s
@@ -26,6 +27,7 @@ from mainspring_workstream.limits import (
     BEATS_PER_LEASE,
     DRAIN_ACK_S,
     DRAIN_WORK_S,
+    NO_ENGINE_TOLD_S,
     STEADY_S,
 )
 from mainspring_workstream.link import EngineLink, EngineStream, LinkBroken
@@ -46,6 +48,7 @@ class Worker:
         self._joined = asyncio.Event()
         self._given = asyncio.Event()
         self._beat_at = 0.0
+        self._told_at = -math.inf
         self._attempts: Attempts | None = None
         self.configs = Configs(want=self._want_config, forget=core.drop_config)
         """Folded agents; the steps ask here."""
@@ -114,7 +117,7 @@ class Worker:
         try:
             stream = await self._link.open()
         except LinkBroken as broken:
-            _LOG.info("no engine", extra={"reason": broken.detail})
+            self._tell_of(broken)
             return False
         began = self._clock.mono()
         first = self._core.open_stream(began)
@@ -142,8 +145,27 @@ class Worker:
             # The core knows no streams apart: nothing of this one is heard once the next opens.
             await asyncio.gather(reading, *others, return_exceptions=True)
         # Both ends see a break; one line tells it.
-        _say_why(next(iter(done)))
+        self._say_why(next(iter(done)))
         return steady
+
+    def _say_why(self, role: "asyncio.Task[None]") -> None:
+        """Logs why a stream ended, where it was not asked to."""
+        error = role.exception()
+        if isinstance(error, LinkBroken):
+            self._tell_of(error)
+        elif error is not None:
+            _LOG.error("stream failed", exc_info=error)
+        elif role.get_name() == "read":
+            _LOG.info("the engine leaves; attaching elsewhere")
+
+    def _tell_of(self, broken: LinkBroken) -> None:
+        """Loud at first, and now and then while it lasts: without an engine nothing is done."""
+        now = self._clock.mono()
+        loud = now - self._told_at >= NO_ENGINE_TOLD_S
+        if loud:
+            self._told_at = now
+        level = logging.WARNING if loud else logging.INFO
+        _LOG.log(level, "no stream to an engine (%s), trying again", broken.detail)
 
     async def _read(self, stream: EngineStream, attempts: Attempts) -> None:
         """Returns when the engine says that it leaves."""
@@ -220,14 +242,3 @@ class Worker:
 def _look_at(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         task.exception()
-
-
-def _say_why(role: "asyncio.Task[None]") -> None:
-    """Logs why a stream ended, where it was not asked to."""
-    error = role.exception()
-    if isinstance(error, LinkBroken):
-        _LOG.info("stream broke", extra={"reason": error.detail})
-    elif error is not None:
-        _LOG.error("stream failed", exc_info=error)
-    elif role.get_name() == "read":
-        _LOG.info("the engine leaves; attaching elsewhere")

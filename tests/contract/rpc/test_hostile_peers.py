@@ -69,7 +69,7 @@ def too_much_padding(peer: Raw) -> None:
 
 def pings_without_reading(peer: Raw) -> None:
     """Its own system must be full before ours is: the answers are as long as the questions."""
-    peer.say(wire.frame(wire.PING, 0, 0, b"xxxxxxxx") * 2_000_000)
+    peer.say(wire.frame(wire.PING, 0, 0, b"xxxxxxxx") * 1_200_000)
 
 
 ATTACKS: dict[str, tuple[Attack, Code]] = {
