@@ -22,10 +22,19 @@ BY_POSITION: Final = "*"
 
 
 def encode(value: object) -> bytes:
-    """Raises Unserializable."""
+    """Raises Unserializable, also for what cannot be read again: a msgspec.Raw is not looked at."""
+    raw = _written(value)
+    try:
+        _ANY.decode(raw)
+    except ValueError as error:
+        message = f"it is no JSON: {error}"
+        raise Unserializable(message) from error
+    return raw
+
+
+def _written(value: object) -> bytes:
     try:
         raw = _ENCODER.encode(value)
-        _READABLE.decode(raw)  # a msgspec.Raw within is written as it is
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         message = f"it is no JSON: {error}"
         raise Unserializable(message) from error
@@ -175,13 +184,11 @@ class Shape(Generic[T_co]):
         Raises Unserializable for what `result` would not read: found later, it could not be mended.
         """
         try:
-            raw = encode(value)
+            raw = _written(value)
         except Unserializable as error:
             message = f"{name} returned what cannot be recorded: {error}"
             raise Unserializable(message) from error
         types = self._types
-        if types.result is _ANY:
-            return raw
         try:
             types.result.decode(raw)
         except (TypeError, ValueError) as error:
@@ -264,7 +271,6 @@ def _decoder(
         raise TypeError(message) from error
 
 
-_READABLE: "Final[msgspec.json.Decoder[msgspec.Raw]]" = msgspec.json.Decoder(msgspec.Raw)
 _ANYTHING: Final[tuple[object, ...]] = (object, Any, NoReturn, Never)
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=plain)
 _SORTED: Final = msgspec.json.Encoder(order="sorted", enc_hook=plain)

@@ -148,10 +148,11 @@ async def test_they_are_arguments_of_steps() -> None:
     assert (await engine.run(naming)).result == (await engine.go(naming).run()).result == b'"x"'
 
 
-async def test_raw_json_that_is_none_fails_the_step_that_returned_it() -> None:
+@pytest.mark.parametrize("written", [b'{"x":', b"[1e999]", b'"\xff"', b"nope"])
+async def test_raw_json_that_is_none_fails_the_step_that_returned_it(written: bytes) -> None:
     @step(retry=Retry(first_s=0))
     async def raw() -> object:
-        return {"found": Raw(b'{"x":')}
+        return {"found": Raw(written)}
 
     @workflow
     async def asking() -> str:
