@@ -8913,7 +8913,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE engine.replica TO engine_run;
 -- Name: TABLE resolution; Type: ACL; Schema: engine; Owner: engine_owner
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE engine.resolution TO engine_run;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE engine.resolution TO engine_run;
 
 
 --
