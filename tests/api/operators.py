@@ -25,6 +25,7 @@ from mainspring_schema.plain import (
     PlainTaskView,
     RequeuePlainTask,
     TaskReceipt,
+    TaskRefusal,
 )
 from mainspring_schema.tasks import ToolTask
 from mainspring_schema.toolsets import ListToolsets, Toolset, Toolsets
@@ -283,6 +284,7 @@ def _of_plain(order: CancelPlainTask | RequeuePlainTask) -> object:
     if (order.org_id, order.task_id) != (DEFAULT_ORG_ID, TASK):
         return NotFound()
     if isinstance(order, RequeuePlainTask):
-        return TaskReceipt(task_id=order.new_id)
+        taken = TaskRefusal(code="task_id_mismatch") if order.new_id == TASK else None
+        return TaskReceipt(task_id=order.new_id, refusal=taken)
     flaw = Flaw(code="cancelled", message=order.reason)
     return PlainTaskView(task_id=TASK, type="add", status="cancelled", flaw=flaw)

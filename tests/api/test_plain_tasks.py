@@ -222,6 +222,19 @@ async def test_a_task_is_done_again_under_an_id_of_its_own(
     assert id_of(unnamed) not in (new_id, TASK)
 
 
+async def test_a_requeue_that_was_refused_is_no_success_and_its_key_is_free(
+    client: httpx.AsyncClient, operator: FakeOperator
+) -> None:
+    path, headers = f"{URL}/{to_wire(Prefix.TASK, TASK)}/requeue", {"Idempotency-Key": "k-9"}
+    body = {"id": to_wire(Prefix.TASK, TASK)}
+
+    answers = [await client.post(path, json=body, headers=headers) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [409, 409]
+    assert answers[0].json()["code"] == "task_id_mismatch"
+    assert len(operator.asked) == 2
+
+
 async def test_a_task_of_nobody_is_not_found(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{URL}/{to_wire(Prefix.TASK, IDS.uuid7())}/result")
 

@@ -98,7 +98,8 @@ class CancelPlainTask(Order[PlainTaskView], frozen=True, kw_only=True, tag="canc
 class RequeuePlainTask(Order[TaskReceipt], frozen=True, kw_only=True, tag="requeue_task"):
     """A new task `new_id` with the input of one that failed or was cancelled.
 
-    Raises NotFound; Conflict where the other one is open, has a result, or left a dead letter.
+    Raises NotFound; Conflict where the other one is open, has a result, or left a dead letter;
+    ValidationFailed and TaskIdMismatch where no new task can be `new_id`.
     """
 
     org_id: UUID

@@ -9,7 +9,6 @@ from mainspring_engine.domain.changes import Claim
 from mainspring_engine.domain.plain import NewPlain, PlainEnd, made_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskKind, TaskState
-from mainspring_engine.ports.letters import Resolve, Settled
 from mainspring_engine.ports.plain import Cancelled, PlainAdded, PlainCancel
 from mainspring_engine.ports.store import Claimed
 from mainspring_kernel.limits import LEASE_S
@@ -23,8 +22,17 @@ ORG = IDS.uuid7()
 BODY = pack(PlainResult(result=b"42"))
 
 
-def plain(queue: str, *, input_: bytes = b"[1]", claim: Claim | None = None) -> NewPlain:
-    command = SubmitTask(org_id=ORG, task_id=IDS.uuid7(), type="add", input=input_, queue=queue)
+def plain(
+    queue: str,
+    *,
+    input_: bytes = b"[1]",
+    claim: Claim | None = None,
+    source: UUID | None = None,
+    org_id: UUID = ORG,
+) -> NewPlain:
+    command = SubmitTask(
+        org_id=org_id, task_id=IDS.uuid7(), type="add", input=input_, queue=queue, source=source
+    )
     return made_of(command)._replace(claim=claim)
 
 
@@ -302,32 +310,6 @@ async def test_a_task_keeps_what_it_was_made_with(world: World, worker: Worker, 
 
     assert await world.store.plain.payloads((task.id,)) == {(ORG, task.id): task.payload}
     assert await world.store.plain.payloads((IDS.uuid7(),)) == {}
-
-
-async def test_a_dead_plain_task_is_due_to_be_taken_up_until_another_one_is_there(
-    world: World, worker: Worker, queue: str
-) -> None:
-    dead, heir = plain(queue, claim=worker.claim), plain(queue)
-    await world.store.plain.submit((dead,))
-    await world.pass_time(LEASE_S + 1)
-    poison = done(
-        Held(dead.id, 1), closing=Closing.QUARANTINED, result_hash=b"", reason="poison", detail="x"
-    )
-    await world.store.plain.end((poison,))
-    letters = world.backstage.letters
-    order = Resolve(org_id=ORG, task_id=dead.id, workflow_id=heir.id)
-
-    assert await letters.resolve((order,)) == (True,)
-    (before,) = await letters.due((dead.id,), 1)
-    await world.store.plain.submit((heir,))
-    (after,) = await letters.due((dead.id,), 1)
-    await letters.settle((Settled(task_id=dead.id),))
-
-    assert (before.of_plain, before.taken_up, before.workflow_id) == (True, False, heir.id)
-    assert after.taken_up
-    letter = await letters.letter(ORG, dead.id)
-    assert letter is not None
-    assert (letter.status, letter.requeued_as) == ("requeued", heir.id)
 
 
 async def test_what_tasks_were_made_with_is_read_of_many_at_once(world: World, queue: str) -> None:

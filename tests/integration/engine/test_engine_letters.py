@@ -1,18 +1,20 @@
 """Dead letters at an engine over real Postgres: shown, discarded, taken up by new turns."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from mainspring_engine.domain.intents import Died
 from mainspring_engine.main import Engine
 from mainspring_engine.usecases.lane import FutureTicket
-from mainspring_kernel.errors import Conflict, NotFound
-from mainspring_kernel.ids import DEFAULT_ORG_ID
+from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.errors import Conflict, NotFound, ValidationFailed
+from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds
 from mainspring_postgres.queries import Query
 from mainspring_schema import commands
 from mainspring_schema import operations as ops
+from mainspring_schema.plain import RequeuePlainTask, SubmitTask, SubmitTasks
 from tests.integration.engine.house import House
 from tests.integration.engine.scripted_worker import ScriptedWorker
 
@@ -223,3 +225,16 @@ async def test_two_engines_that_try_the_same_order_begin_one_turn(house: House) 
 
         assert len(await outcomes(house, session)) == 2
         assert any(isinstance(one, ops.LetterView) for one in tried), tried
+
+
+async def test_a_requeue_under_an_id_that_no_task_can_have_is_refused_for_good(
+    house: House,
+) -> None:
+    task_id = RandomIds(SystemClock()).uuid7()
+    task = SubmitTask(org_id=DEFAULT_ORG_ID, task_id=task_id, type="add", queue="nobody")
+    async with house.working() as engine:
+        await engine.plain_tasks.submit(SubmitTasks(tasks=(task,)))
+        stored = RequeuePlainTask(org_id=DEFAULT_ORG_ID, task_id=task_id, new_id=uuid4())
+
+        with pytest.raises(ValidationFailed, match="version 7"):
+            await engine.plain_tasks.take_up(stored)

@@ -183,6 +183,12 @@ def is_same(one: bytes, other: bytes) -> bool:
     return one == other or _without_trace(one) == _without_trace(other)
 
 
+def takes_up(payload: bytes, task_id: UUID) -> bool:
+    """Whether a plain task was made to do that one again."""
+    made = _read(payload)
+    return made is not None and made.source == task_id
+
+
 def _without_trace(payload: bytes) -> Payload | bytes:
     made = _read(payload)
     return payload if made is None else msgspec.structs.replace(made, traceparent=None)

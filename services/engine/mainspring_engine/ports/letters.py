@@ -31,7 +31,7 @@ class Requeue(Struct, frozen=True, kw_only=True):
     """A dead letter to be taken up now, with what its new turn begins from.
 
     `taken_up`: the turn is there already, only its resolution does not say so yet. A plain task
-    begins from its payload, and is taken up by another one.
+    begins from its payload, and is taken up by another one that names it as its source.
     """
 
     task_id: UUID
@@ -73,7 +73,7 @@ class Letters(Protocol):
     async def resolve(self, orders: tuple[Resolve, ...]) -> tuple[bool, ...]:
         """Whether the order was taken: the letter is there, and open or its requeue was refused.
 
-        At most one order per letter.
+        At most one order per letter, and one letter per `workflow_id`: not taken for a second.
         """
         ...
 
@@ -92,3 +92,7 @@ class Letters(Protocol):
         ...
 
     async def settle(self, settled: tuple[Settled, ...]) -> None: ...
+
+    async def reopen(self, task_id: UUID, workflow_id: UUID) -> None:
+        """Takes back the order for `workflow_id`, unless it is settled: the letter is open."""
+        ...

@@ -1,6 +1,6 @@
 """What callers ask of plain tasks: to be done, to stop, to be done again, and how they are."""
 
-from typing import Final
+from typing import Final, NoReturn
 from uuid import UUID
 
 import msgspec
@@ -33,8 +33,10 @@ from mainspring_kernel.errors import (
     Conflict,
     MainspringError,
     NotFound,
+    TaskIdMismatch,
     TooManyRequests,
     ValidationFailed,
+    rebuild,
 )
 from mainspring_kernel.ids import is_uuid7, uuid7_ms
 from mainspring_kernel.limits import PRIORITY_MAX
@@ -57,6 +59,7 @@ from mainspring_schema.workflows import Flaw
 _RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
 _MADE: Final = msgspec.msgpack.Decoder(PlainTask)
 _KEPT_NULL: Final = PlainResult()
+_SERVER_ERROR: Final = 500
 
 
 class PlainTasks:
@@ -175,7 +178,11 @@ class PlainTasks:
         return await self.get(wanted)
 
     async def requeue(self, order: RequeuePlainTask) -> TaskReceipt:
-        """Nothing that ended reopens: a new task does it again. Raises NotFound, Conflict."""
+        """Nothing that ended reopens: a new task does it again.
+
+        Raises NotFound, Conflict, and what `take_up` raises.
+        """
+        _check_id(order.new_id, self._clock.wall_ms())
         row = await self._store.plain.get(order.org_id, order.task_id)
         if row is None:
             detail = "no such task"
@@ -194,14 +201,23 @@ class PlainTasks:
         return await self.take_up(order)
 
     async def _check_letter(self, order: RequeuePlainTask) -> None:
-        """Raises Conflict where another order has it done again, now or later."""
+        """Raises Conflict where another order has it done again, now or later.
+
+        Raises TaskIdMismatch where the new id was ordered for another letter.
+        """
         letter = await self._letters.letter(order.org_id, order.task_id)
+        if letter is not None and letter.status == "open":
+            raise TaskIdMismatch
         if letter is not None and letter.requeued_as not in (None, order.new_id):
             detail = f"its dead letter was requeued before: it is {letter.status}"
             raise Conflict(detail)
 
     async def take_up(self, order: RequeuePlainTask) -> TaskReceipt:
-        """Submits it anew; the same order again is a duplicate. Raises NotFound."""
+        """Submits it anew; the same order again is a duplicate.
+
+        Raises NotFound; TaskIdMismatch and ValidationFailed where no task can have the new id: the
+        dead letter is open again then.
+        """
         kept = await self._store.plain.payloads((order.task_id,))
         payload = kept.get((order.org_id, order.task_id))
         if payload is None:
@@ -221,7 +237,21 @@ class PlainTasks:
             start_within_ms=made.start_within_ms,
         )
         (receipt,) = await self._committed((made_of(task),))
+        if receipt.refusal is not None:
+            await self._refuse(order, receipt.refusal)
         return receipt
+
+    async def _refuse(self, order: RequeuePlainTask, refusal: TaskRefusal) -> NoReturn:
+        error = rebuild(refusal.code, refusal.message)
+        try:
+            if error.status >= _SERVER_ERROR:
+                # The tables have no place for what has such an id, now or later.
+                _check_id(order.new_id, self._clock.wall_ms())
+        except ValidationFailed as unfit:
+            error = unfit
+        if error.status < _SERVER_ERROR:
+            await self._letters.reopen(order.task_id, order.new_id)
+        raise error
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────
 

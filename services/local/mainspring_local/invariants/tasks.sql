@@ -328,7 +328,8 @@ with examined as (
             )
             or exists (
                 select from engine.payload as p
-                where p.task_id = r.workflow_id and p.step like 'task:%'
+                where
+                    p.task_id = r.workflow_id and p.org_id = r.org_id and p.step like 'task:%'
             )
         ) as holds
     from engine.resolution as r

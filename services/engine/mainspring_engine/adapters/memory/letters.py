@@ -6,6 +6,8 @@ from uuid import UUID
 
 from mainspring_engine.adapters.memory.tables import LetterRow, ResolutionRow, Tables
 from mainspring_engine.domain.limits import REQUEUE_LATE_S, REQUEUE_RETRY_S
+from mainspring_engine.domain.plain import takes_up
+from mainspring_engine.domain.rows import Workflow
 from mainspring_engine.ports.letters import Requeue, Resolve, Settled
 from mainspring_kernel.clock import Clock
 from mainspring_schema.operations import LetterFilter, LetterStatus, LetterView, TaskWord
@@ -80,10 +82,19 @@ class MemoryLetters:
             return False
         if before is not None and before.refusal is None:
             return False
+        if self._is_ordered_for_another(order):
+            return False
         self._tables.resolutions[order.task_id] = ResolutionRow(
             workflow_id=order.workflow_id, ordered_ms=now_ms, due_ms=now_ms + order.delay_ms
         )
         return True
+
+    def _is_ordered_for_another(self, order: Resolve) -> bool:
+        return order.workflow_id is not None and any(
+            row.workflow_id == order.workflow_id
+            for task_id, row in self._tables.resolutions.items()
+            if task_id != order.task_id
+        )
 
     async def due(self, task_ids: tuple[UUID, ...] | None, limit: int) -> tuple[Requeue, ...]:
         with self._lock:
@@ -115,7 +126,7 @@ class MemoryLetters:
                 state=b"",
                 config_hash=b"",
                 controls=None,
-                taken_up=workflow_id in tables.payloads,
+                taken_up=self._is_heir(workflow_id, row),
                 of_plain=True,
             )
         inputs = [
@@ -133,7 +144,16 @@ class MemoryLetters:
             state=dead.state,
             config_hash=dead.config_hash,
             controls=None if newest is None else newest.controls,
-            taken_up=workflow_id in tables.workflows,
+            taken_up=_is_of(tables.workflows.get(workflow_id), row.session_id),
+        )
+
+    def _is_heir(self, task_id: UUID, dead: LetterRow) -> bool:
+        made = self._tables.payloads.get(task_id)
+        return (
+            made is not None
+            and made.org_id == dead.org_id
+            and made.step.startswith("task:")
+            and takes_up(made.payload, dead.letter.task_id)
         )
 
     async def keep_pace(self) -> None:
@@ -158,6 +178,16 @@ class MemoryLetters:
                 if row is not None and row.workflow_id is not None:
                     row.settled_ms = row.settled_ms or now_ms
                     row.refusal = one.refusal
+
+    async def reopen(self, task_id: UUID, workflow_id: UUID) -> None:
+        with self._lock:
+            row = self._tables.resolutions.get(task_id)
+            if row is not None and row.workflow_id == workflow_id and row.settled_ms is None:
+                del self._tables.resolutions[task_id]
+
+
+def _is_of(workflow: Workflow | None, session_id: UUID) -> bool:
+    return workflow is not None and workflow.session_id == session_id
 
 
 def _kind(step: str) -> TaskWord:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from mainspring_engine.adapters.postgres.inbox import unpacked
 from mainspring_engine.domain.limits import REQUEUE_LATE_S, REQUEUE_RETRY_S
+from mainspring_engine.domain.plain import takes_up
 from mainspring_engine.ports.letters import Requeue, Resolve, Settled
 from mainspring_postgres import Database, Row, load_queries
 from mainspring_schema.operations import LetterFilter, LetterView
@@ -79,11 +80,15 @@ class PostgresLetters:
             [one.refusal for one in settled],
         )
 
+    async def reopen(self, task_id: UUID, workflow_id: UUID) -> None:
+        await self._database.execute(LETTERS["reopen"], task_id, workflow_id)
+
 
 def _requeue(row: Row) -> Requeue:
     controls, _ = unpacked(cast("bytes | None", row["controls"]))
+    task_id, heir = cast(UUID, row["task_id"]), cast("bytes | None", row["heir"])
     return Requeue(
-        task_id=cast(UUID, row["task_id"]),
+        task_id=task_id,
         org_id=cast(UUID, row["org_id"]),
         session_id=cast(UUID, row["session_id"]),
         workflow_id=cast(UUID, row["workflow_id"]),
@@ -91,6 +96,6 @@ def _requeue(row: Row) -> Requeue:
         state=cast("bytes | None", row["state"]) or b"",
         config_hash=cast("bytes | None", row["config_hash"]) or b"",
         controls=controls,
-        taken_up=cast(bool, row["taken_up"]),
+        taken_up=cast(bool, row["taken_up"]) or (heir is not None and takes_up(heir, task_id)),
         of_plain=row["state"] is None,
     )

@@ -74,6 +74,11 @@ taken as (
     from ordered as o
     cross join stamp as s
     inner join engine.dead_letter as d on o.task_id = d.task_id and o.org_id = d.org_id
+    where
+        not exists (
+            select from engine.resolution as x
+            where x.workflow_id = o.workflow_id and x.task_id <> o.task_id
+        )
     order by d.task_id
     on conflict (task_id) do update
         set
@@ -124,8 +129,17 @@ select
         order by i.seq desc
         limit 1
     ) as controls,
-    exists (select from engine.workflow as x where x.id = t.workflow_id)
-    or exists (select from engine.payload as x where x.task_id = t.workflow_id) as taken_up
+    exists(
+        select from engine.workflow as x
+        where x.id = t.workflow_id and x.session_id = t.session_id
+    ) as taken_up,
+    (
+        select x.payload from engine.payload as x
+        where
+            w.id is null and x.task_id = t.workflow_id and x.org_id = t.org_id
+            and starts_with(x.step, 'task:')
+        limit 1 -- a task has one payload; the limit spares the older partitions -- noqa: AM09
+    ) as heir
 from tried as t
 inner join engine.dead_letter as d on t.task_id = d.task_id
 -- A plain task has none.
@@ -170,3 +184,9 @@ set settled_at = coalesce(r.settled_at, clock_timestamp()), refusal = s.refusal
 from
     unnest($1::uuid[], $2::text[]) as s (task_id, refusal)
 where r.task_id = s.task_id and r.workflow_id is not null;
+
+-- name: reopen
+-- Takes back an order that nothing can carry out, unless another one has come since.
+-- repeatable
+delete from engine.resolution as r
+where r.task_id = $1 and r.workflow_id = $2 and r.settled_at is null;

@@ -27,6 +27,7 @@ from mainspring_api.adapters.http.wire.plain import (
 from mainspring_api.adapters.http.wire.workflows import ResultQuery, milliseconds
 from mainspring_api.usecases import plain
 from mainspring_api.usecases.once import Answer, once_elsewhere, once_under_id
+from mainspring_kernel.errors import rebuild
 from mainspring_kernel.ids import Prefix, from_wire
 from mainspring_kernel.tracing import TRACEPARENT
 from mainspring_schema.plain import (
@@ -142,7 +143,10 @@ async def requeue_task(call: Call[RequeueTaskBody, NoQuery]) -> Reply:
 
     async def work(id_: UUID) -> Answer:
         order = RequeuePlainTask(org_id=call.org_id, task_id=task_id, new_id=id_)
-        return json_answer(receipt_json(await services.operator.operate(order)), status=201)
+        receipt = await services.operator.operate(order)
+        if receipt.refusal is not None:  # of an engine of before, which did not raise it
+            raise rebuild(receipt.refusal.code, receipt.refusal.message)
+        return json_answer(receipt_json(receipt), status=201)
 
     new_id = _own_id(call.body) or services.ids.uuid7()
     return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
