@@ -6736,6 +6736,7 @@ CREATE TABLE scheduler.slot (
     started_ms bigint,
     ended_ms bigint,
     due_ms bigint,
+    asked bytea,
     CONSTRAINT slot_origin_check CHECK ((origin = ANY (ARRAY['time'::text, 'hand'::text]))),
     CONSTRAINT slot_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'buffered'::text, 'starting'::text, 'running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'needs_attention'::text, 'skipped'::text, 'missed'::text])))
 )
