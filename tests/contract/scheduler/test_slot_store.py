@@ -70,6 +70,22 @@ async def test_after_another_claim_nothing_of_the_earlier_one_is_written(
     assert await store.slot(ORG, slot(1).id) is None
 
 
+async def test_what_a_slot_was_asked_with_comes_with_the_next_claim(store: ScheduleStore) -> None:
+    await store.insert(due())
+    (held,) = await claim(store)
+    begun = msgspec.structs.replace(slot(1, "starting"), asked=b"what")
+    row = msgspec.structs.replace(held.schedule, due_ms=NOW)
+    await store.commit([Write(schedule=row, slots=(begun,), fresh=frozenset([begun.id]))])
+
+    (again,) = await claim(store)
+    changed = msgspec.structs.replace(begun, attempts=2, asked=None)
+    row = msgspec.structs.replace(again.schedule, due_ms=NOW)
+    await store.commit([Write(schedule=row, slots=(changed,))])
+    (last,) = await claim(store)
+
+    assert (again.slots, last.slots) == ((begun,), (changed,))
+
+
 async def test_each_schedule_of_a_commit_is_written_whole_or_not_at_all(
     store: ScheduleStore,
 ) -> None:

@@ -16,8 +16,10 @@ from mainspring_scheduler.domain import limits
 from mainspring_scheduler.domain.duties import Report
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
 from mainspring_scheduler.usecases.firing import Firing
-from mainspring_schema.schedules import Cron, ListSlots
-from tests.unit.scheduler.rows import MINUTE, NOW, ORG, SCHEDULE, schedule
+from mainspring_scheduler.usecases.targets import SlotTargets
+from mainspring_schema.schedules import Cron, ListSlots, MessageTarget, Target, WorkflowTarget
+from tests.unit.scheduler.rows import MESSAGE, MINUTE, NOW, ORG, SCHEDULE, WORKFLOW, schedule
+from tests.unit.scheduler.test_targets import Turns, Workflows
 
 
 class Died(BaseException):
@@ -243,6 +245,41 @@ async def test_a_change_that_comes_in_between_is_not_overwritten(world: World) -
     assert (present.paused, present.next_ms) == (True, None)
     assert await world.statuses() == ["running"]
     assert len(world.targets.begun) == 1
+
+
+OTHER_INPUT = WorkflowTarget(workflow_type="report", input=b'["other"]')
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(MESSAGE, WORKFLOW), (WORKFLOW, MESSAGE), (WORKFLOW, OTHER_INPUT)]
+)
+async def test_a_slot_is_asked_again_as_before_when_its_schedule_was_edited(
+    world: World, before: Target, after: Target
+) -> None:
+    await world.put(schedule(target=before))
+
+    class Meddled(MemoryTargets):
+        async def start(self, schedule: Schedule, slot: Slot) -> Started:
+            started = await real.start(schedule, slot)
+            present = await world.store.get(ORG, SCHEDULE)
+            assert present is not None
+            spec = msgspec.structs.replace(present.spec, name="renamed", target=after)
+            changed = msgspec.structs.replace(present, spec=spec, due_ms=NOW)
+            assert await world.store.replace(changed)
+            return started
+
+    turns, workflows = Turns(), Workflows()
+    real = SlotTargets(turns, workflows)
+    first, second = world.replica(2), world.replica(3)
+    first._targets, second._targets = Meddled(), real
+    await first.once()
+    await second.once()
+
+    asked = [*turns.posts, *workflows.started]
+    assert asked == [asked[0]] * 2
+    (slot,) = await world.slots()
+    assert (slot.status, slot.asked) == ("running", None)
+    assert (slot.workflow_id is None) is isinstance(before, MessageTarget)
 
 
 async def test_a_schedule_that_cannot_be_decided_holds_up_no_other(

@@ -209,14 +209,16 @@ class _Desk:
         self._start(place, self.slots[place])
 
     def _start(self, place: int, slot: Slot) -> None:
-        self.slots[place] = rows.starting(slot, self._begins())
+        self.slots[place] = rows.starting(slot, self._begins(slot))
         self.starts.add(slot.id)
 
-    def _begins(self) -> Begins:
-        target, ids = self._schedule.spec.target, self._ids
+    def _begins(self, slot: Slot) -> Begins:
+        asked, ids = rows.asked_of(self._schedule, slot), self._ids
+        packed, target = msgspec.msgpack.encode(asked), asked.target
         if isinstance(target, WorkflowTarget):
-            return Begins(workflow_id=ids.workflow())
-        return Begins(session_id=target.session_id or ids.session(), message_id=ids.message())
+            return Begins(asked=packed, workflow_id=ids.workflow())
+        session_id = target.session_id or ids.session()
+        return Begins(asked=packed, session_id=session_id, message_id=ids.message())
 
     def _buffer(self, place: int) -> None:
         self._buffered = True

@@ -15,6 +15,7 @@ from mainspring_schema.schedules import (
     ScheduleRecord,
     SlotRecord,
     SlotStatus,
+    Target,
     TargetKind,
 )
 
@@ -46,14 +47,33 @@ class Schedule(ScheduleRecord, frozen=True, kw_only=True):
 
 
 class Slot(SlotRecord, frozen=True, kw_only=True):
-    """A row. `due_ms` is when to try again, or to look how it goes."""
+    """A row. `due_ms` is when to try again, or to look how it goes.
+
+    `asked` is the MessagePack of an `Asked` while it is `starting`; one that a version before this
+    made so has none.
+    """
 
     due_ms: int | None = None
+    asked: bytes | None = None
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What of a schedule's spec a slot is begun with, whatever the schedule says later."""
+
+    name: str
+    target: Target
+
+
+_ASKED: Final = msgspec.msgpack.Decoder(Asked)
 
 
 class Begins(Struct, frozen=True, kw_only=True):
-    """The ids of what a slot is about to begin: of a message in its session, or of a workflow."""
+    """The ids of what a slot is about to begin: of a message in its session, or of a workflow.
 
+    `asked` as in `Slot`.
+    """
+
+    asked: bytes | None = None
     session_id: UUID | None = None
     message_id: UUID | None = None
     workflow_id: UUID | None = None
@@ -81,6 +101,13 @@ def slot_key(slot: SlotRecord) -> str:
     return f"schedule:{slot.schedule_id.hex}:{slot.slot_ms}"
 
 
+def asked_of(schedule: Schedule, slot: Slot) -> Asked:
+    """What a slot is begun with: what it was first asked with, or what its schedule says."""
+    if slot.asked is not None:
+        return _ASKED.decode(slot.asked)
+    return Asked(name=schedule.spec.name, target=schedule.spec.target)
+
+
 def schedule_record(row: Schedule) -> ScheduleRecord:
     """What others are told of a row."""
     return msgspec.convert(row, ScheduleRecord, from_attributes=True)
@@ -97,7 +124,7 @@ def slot_record(row: Slot) -> SlotRecord:
 def starting(slot: Slot, ids: Begins) -> Slot:
     """Committed before its target is asked, and never taken back: asked again, it is asked alike.
 
-    The ids of what it begins are chosen once, here.
+    The ids of what it begins are chosen once, here, and what it is begun with stays.
     """
     return msgspec.structs.replace(
         slot,
@@ -106,6 +133,7 @@ def starting(slot: Slot, ids: Begins) -> Slot:
         session_id=slot.session_id or ids.session_id,
         message_id=slot.message_id or ids.message_id,
         workflow_id=slot.workflow_id or ids.workflow_id,
+        asked=slot.asked or ids.asked,
         due_ms=None,
     )
 
@@ -119,6 +147,7 @@ def running(slot: Slot, started: Started, *, now_ms: int) -> Slot:
         started_ms=now_ms,
         code=None,
         detail=None,
+        asked=None,
         due_ms=now_ms + limits.SLOT_LOOK_MS_MIN,
     )
 
@@ -153,5 +182,11 @@ def ended(
     detail: str | None = None,
 ) -> Slot:
     return msgspec.structs.replace(
-        slot, status=status, ended_ms=now_ms, due_ms=None, code=code, detail=detail
+        slot,
+        status=status,
+        ended_ms=now_ms,
+        due_ms=None,
+        asked=None,
+        code=code,
+        detail=detail,
     )

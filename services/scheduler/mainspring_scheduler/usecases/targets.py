@@ -11,7 +11,7 @@ from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_scheduler.domain.limits import SLOT_CALLS_IN_AIR_MAX
-from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
+from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, asked_of, slot_key
 from mainspring_scheduler.ports.targets import Turns, Workflows
 from mainspring_schema.posting import CancelTurn, OneTurn, PostMessage, TurnState
 from mainspring_schema.schedules import MessageTarget, WorkflowTarget
@@ -30,10 +30,11 @@ class SlotTargets:
 
     async def start(self, schedule: Schedule, slot: Slot) -> Started:
         """Begins it, or finds it begun. Raises MainspringError."""
-        target = schedule.spec.target
+        asked = asked_of(schedule, slot)
+        target = asked.target
         match target:
             case MessageTarget():
-                posted = await self._turns.post(_message(schedule, slot, target))
+                posted = await self._turns.post(_message(slot, asked.name, target))
                 return Started(turn_id=posted.turn_id)
             case WorkflowTarget():
                 begun = await self._workflows.start(_workflow(slot, target))
@@ -88,17 +89,17 @@ def _named(slot: Slot) -> dict[str, str]:
     return {"slot": str(slot.id), "workflow": str(slot.workflow_id)}
 
 
-def _message(schedule: Schedule, slot: Slot, target: MessageTarget) -> PostMessage:
+def _message(slot: Slot, name: str, target: MessageTarget) -> PostMessage:
     return PostMessage(
         org_id=slot.org_id,
         session_id=_known(slot.session_id),
-        # A slot that chose a session of its own keeps it, whatever its schedule says by now.
+        # One of a version before may have chosen a session of its own for another target.
         session=None if slot.session_id == target.session_id else target.session,
         message_id=_known(slot.message_id),
         message=target.message,
         metadata={
-            "schedule_id": to_wire(Prefix.SCHEDULE, schedule.id),
-            "schedule_name": schedule.spec.name,
+            "schedule_id": to_wire(Prefix.SCHEDULE, slot.schedule_id),
+            "schedule_name": name,
             "scheduled_at": rfc3339(slot.slot_ms),
         },
     )

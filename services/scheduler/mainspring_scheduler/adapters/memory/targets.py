@@ -2,7 +2,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from mainspring_kernel.errors import MainspringError
-from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, slot_key
+from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, asked_of, slot_key
+from mainspring_schema.schedules import WorkflowTarget
 
 
 class MemoryTargets:
@@ -21,7 +22,7 @@ class MemoryTargets:
         if self.refusal is not None:
             raise self.refusal
         first = self.begun.setdefault(key, slot)
-        if schedule.target_kind == "workflow":
+        if isinstance(asked_of(schedule, slot).target, WorkflowTarget):
             return Started(workflow_id=first.id)
         return Started(turn_id=first.message_id)
 

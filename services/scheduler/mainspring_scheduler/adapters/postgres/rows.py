@@ -30,6 +30,7 @@ _SLOT_COLUMNS: Final = (
     "started_ms",
     "ended_ms",
     "due_ms",
+    "asked",
 )
 """In the order of the statement's arrays."""
 

@@ -119,10 +119,11 @@ brought as (
             $7::uuid[], $8::uuid[], $9::uuid[], $10::bigint[], $11::text[], $12::text[],
             $13::int[], $14::text[], $15::text[], $16::uuid[], $17::uuid[], $18::uuid[],
             $19::uuid[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[],
-            $24::boolean[]
+            $24::bytea[], $25::boolean[]
         ) as v (
             org_id, id, schedule_id, slot_ms, origin, status, attempts, code, detail, session_id,
-            message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms, fresh
+            message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms, asked,
+            fresh
         )
     inner join written on v.schedule_id = written.id
 ),
@@ -130,12 +131,12 @@ brought as (
 inserted as (
     insert into scheduler.slot (
         org_id, id, schedule_id, slot_ms, origin, status, attempts, code, detail, session_id,
-        message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms
+        message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms, asked
     )
     select
         b.org_id, b.id, b.schedule_id, b.slot_ms, b.origin, b.status, b.attempts, b.code,
         b.detail, b.session_id, b.message_id, b.turn_id, b.workflow_id, b.created_ms,
-        b.started_ms, b.ended_ms, b.due_ms
+        b.started_ms, b.ended_ms, b.due_ms, b.asked
     from brought as b
     where b.fresh
     on conflict do nothing
@@ -147,7 +148,7 @@ changed as (
         status = b.status, attempts = b.attempts, code = b.code, detail = b.detail,
         session_id = b.session_id, message_id = b.message_id, turn_id = b.turn_id,
         workflow_id = b.workflow_id, started_ms = b.started_ms, ended_ms = b.ended_ms,
-        due_ms = b.due_ms
+        due_ms = b.due_ms, asked = b.asked
     from brought as b
     where s.id = b.id and not b.fresh
 )

@@ -3,7 +3,7 @@
 -- repeatable
 select
     org_id, id, schedule_id, slot_ms, origin, status, attempts, code, detail, session_id,
-    message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms
+    message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms, asked
 from scheduler.slot
 where schedule_id = any($1::uuid[]) and ended_ms is null
 order by schedule_id, slot_ms, id;
@@ -38,7 +38,7 @@ on conflict (id) do nothing;
 select
     s.org_id, s.id, s.schedule_id, s.slot_ms, s.origin, s.status, s.attempts, s.code, s.detail,
     s.session_id, s.message_id, s.turn_id, s.workflow_id, s.created_ms, s.started_ms, s.ended_ms,
-    s.due_ms
+    s.due_ms, s.asked
 from scheduler.slot as s
 inner join scheduler.schedule as d on s.schedule_id = d.id
 where s.org_id = $1 and s.id = $2 and not d.deleted;
@@ -48,7 +48,7 @@ where s.org_id = $1 and s.id = $2 and not d.deleted;
 -- repeatable
 select
     org_id, id, schedule_id, slot_ms, origin, status, attempts, code, detail, session_id,
-    message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms
+    message_id, turn_id, workflow_id, created_ms, started_ms, ended_ms, due_ms, asked
 from scheduler.slot
 where org_id = $1 and schedule_id = $2 and ($3::text is null or status = $3)
 order by slot_ms desc, id desc
