@@ -16,6 +16,7 @@ from mainspring_engine.domain.limits import (
     CLAIM_ROUTES_MAX,
     CLAIM_SWEEP_S,
     PRIORITY_AGING_S,
+    READY_GROUPS_MAX,
 )
 from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import Offer, Route
@@ -331,6 +332,24 @@ async def test_an_organization_whose_tasks_pile_up_is_refused_and_taken_again_wh
     for _ in range(2):
         await hall.claim_once()
     hall.pressure.check(flooding, QUEUE)
+
+
+async def test_an_organization_is_refused_however_many_groups_of_others_are_ready() -> None:
+    hall = await Hall.opened()
+    flooding, other = IDS.uuid7(), IDS.uuid7()
+    await hall.add(flooding, DEPTH_ORG_TASKS_MAX + 3 * SLOTS)
+    for n in range(READY_GROUPS_MAX):
+        await hall.add(other, 1, route=Route(queue="unserved", model=str(n)))
+    for _ in range(4):  # a pass has two pages, and the first finds out that credits are short
+        hall.claimer.look()
+        await hall.claimer.turn()
+
+    for _ in range(3):
+        hall.claimer.look()
+        await hall.claimer.turn()
+
+        with pytest.raises(TooManyRequests):
+            hall.pressure.check(flooding, QUEUE)
 
 
 async def test_what_went_to_other_engines_counts_at_one_without_workers_for_a_moment() -> None:

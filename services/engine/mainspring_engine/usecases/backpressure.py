@@ -25,6 +25,8 @@ class Backpressure:
         self._org_max = org_max
         self._depths = Depths()
         self._valve = Valve()
+        self._counted: dict[Group, int] = {}
+        """By the pages so far of a pass that has several; what comes and goes since is in it."""
         self._counted_at = clock.mono()
 
     def check(self, org_id: UUID, queue: str) -> None:
@@ -41,18 +43,30 @@ class Backpressure:
         """A task of each began to wait; a group stands there once per task."""
         for group in groups:
             self._depths.came(group.route.queue, group.org_id)
+            if group in self._counted:
+                self._counted[group] += 1
 
     def went(self, groups: Iterable[Group]) -> None:
         """A task of each was claimed."""
         for group in groups:
             self._depths.went(group.route.queue, group.org_id)
+            if group in self._counted:
+                self._counted[group] = max(0, self._counted[group] - 1)
 
-    def counted(self, depths: Mapping[Group, int]) -> None:
-        """What waits as it was counted; groups that are not named are empty."""
+    def counted(self, depths: Mapping[Group, int], *, last: bool = True) -> None:
+        """What waits as a page of groups was counted.
+
+        With the last page of a pass, groups that none of its pages named are empty; until then what
+        was known of them holds.
+        """
+        self._counted |= depths
+        if not last:
+            return
         found: dict[tuple[str, UUID], int] = {}
-        for group, depth in depths.items():
+        for group, depth in self._counted.items():
             key = (group.route.queue, group.org_id)
             found[key] = found.get(key, 0) + depth
+        self._counted = {}
         now_s = self._clock.mono()
         self._depths.counted(found, seconds=now_s - self._counted_at)
         self._counted_at = now_s

@@ -142,9 +142,9 @@ class Claimer:
             self._backlog.end_pass(found, whole=whole)
         self._pass_s = self._clock.mono() - began_s
         self._gates.seen(page.board)
-        await self._count(found)
+        await self._count(found, last=self._after is None)
 
-    async def _count(self, found: tuple[ReadyGroup, ...]) -> None:
+    async def _count(self, found: tuple[ReadyGroup, ...], *, last: bool) -> None:
         """What waits for credits is counted, for new work is refused above its bound."""
         waiting = tuple(
             msgspec.structs.replace(ready, depth=DEPTH_COUNTED_MAX)
@@ -153,7 +153,7 @@ class Claimer:
         )
         depths = await self._store.depths(waiting) if waiting else ()
         groups = (ready.group for ready in waiting)
-        self._pressure.counted(dict(zip(groups, depths, strict=True)))
+        self._pressure.counted(dict(zip(groups, depths, strict=True)), last=last)
 
     # ── claims ──────────────────────────────────────────────────────────────────────────────────
 
