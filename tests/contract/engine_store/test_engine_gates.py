@@ -16,9 +16,11 @@ from mainspring_engine.adapters.postgres import PostgresGates
 from mainspring_engine.adapters.postgres import gates as postgres_gates
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitMove, CircuitState
+from mainspring_engine.domain.gate_limits import CIRCUIT_ENTRIES_MAX
 from mainspring_engine.domain.limit import KeyLimit, with_rate
 from mainspring_engine.ports.gates import Board, Drawn, GateStore, TokenDraw
 from mainspring_engine.usecases import gate_control
+from mainspring_engine.usecases.gates import Gates
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_schema.gates import SetCircuit, SetLimit
@@ -311,6 +313,62 @@ async def test_a_limit_above_what_engines_read_is_refused(
         await control.set_limit(SetLimit(key=f"{key}-too", at_once=1))
 
     assert (await control.set_limit(SetLimit(key=key, at_once=2))).at_once == 2
+
+
+async def test_more_circuits_set_by_hand_than_engines_read_are_refused(
+    gates: GateStore, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = sum(circuit.forced for circuit in (await gates.board()).circuits)
+    monkeypatch.setattr(gate_control, "CIRCUITS_FORCED_MAX", known + 1)
+    control = gate_control.GateControl(gates, lambda: None)
+    await control.set_circuit(SetCircuit(key=key, action="open"))
+
+    with pytest.raises(ValidationFailed, match="no more are kept"):
+        await control.set_circuit(SetCircuit(key=f"{key}-too", action="open"))
+
+    assert (await control.set_circuit(SetCircuit(key=key, action="close"))).state == "closed"
+    await control.set_circuit(SetCircuit(key=key, action="reset"))
+    assert (await control.set_circuit(SetCircuit(key=f"{key}-too", action="open"))).forced
+
+
+async def test_a_circuit_is_read_by_its_key_however_many_there_are(
+    gates: GateStore, key: str
+) -> None:
+    first = await opened(gates, key)
+    crowd = tuple(
+        rules.opening(Circuit(key=f"{key}-{n}"), DOWN, 5) for n in range(CIRCUIT_ENTRIES_MAX)
+    )
+    await gates.move_circuits(crowd)
+
+    found = await gates.circuits((key, f"{key}-none"))
+
+    assert await stored(gates, key) is None
+    assert [(one.key, one.rev, one.state) for one in found] == [(key, first.rev, first.state)]
+    assert await gates.circuits(()) == ()
+
+
+async def test_a_circuit_that_is_crowded_out_of_the_board_still_holds(
+    gates: GateStore, key: str
+) -> None:
+    def begun() -> Gates:
+        return Gates(
+            store=gates, moved=lambda: None, clock=ManualClock(), me=ME, able=lambda _: False
+        )
+
+    engine = begun()
+    await opened(gates, key)
+    await engine.read()
+    await gates.move_circuits(
+        tuple(rules.opening(Circuit(key=f"{key}-{n}"), DOWN, 5) for n in range(CIRCUIT_ENTRIES_MAX))
+    )
+
+    await engine.read()
+    await (late := begun()).read()
+    held = (engine.circuits.room(key, 1), late.circuits.room(key, 1))
+    await gates.reset_circuit(key)
+    await engine.read()
+
+    assert (held, engine.circuits.room(key, 1)) == ((0, 0), 1)
 
 
 class ResetMeanwhile(MemoryGates):

@@ -51,3 +51,9 @@ LOAD_SHUT: Final = 0.9
 """Part of a commit lane's queue above which new work gets 429: results and time need the rest."""
 LOAD_OPEN: Final = 0.7
 """And below which it is taken again."""
+CIRCUITS_FORCED_MAX: Final = 500
+"""Circuits that are set by hand at a time: all engines always read these, and what opens by itself
+has the other half of what they read."""
+CIRCUITS_KNOWN_MAX: Final = 10_000
+"""Circuits that an engine reads when it starts, and asks about by key where a later board was cut
+off: a second's worth of reading."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.circuit import Circuit, CircuitMove
+from mainspring_engine.domain.gate_limits import CIRCUIT_ENTRIES_MAX
 from mainspring_engine.domain.limit import KeyLimit
 
 
@@ -56,8 +57,11 @@ class Drawn(Struct, frozen=True, kw_only=True):
 class GateStore(Protocol):
     """See the module."""
 
-    async def board(self) -> Board:
-        """The present, at most CIRCUIT_ENTRIES_MAX of a kind, newest changes first."""
+    async def board(self, circuits_max: int = CIRCUIT_ENTRIES_MAX) -> Board:
+        """The present, with so many circuits.
+
+        Those set by hand come first, then those that hold something, newest changes first.
+        """
         ...
 
     async def move_circuits(self, moves: tuple[CircuitMove, ...]) -> Board:
@@ -65,6 +69,10 @@ class GateStore(Protocol):
 
         Returns the present of these keys: a row with another state or prober was moved by others.
         """
+        ...
+
+    async def circuits(self, keys: tuple[str, ...]) -> tuple[Circuit, ...]:
+        """The rows of these keys, as far as there are any."""
         ...
 
     async def reset_circuit(self, key: str) -> bool:

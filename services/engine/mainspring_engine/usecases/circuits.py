@@ -6,6 +6,7 @@ lost the comparison takes over what is there.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from itertools import islice
 from uuid import UUID
 
 from mainspring_engine.domain import circuit as rules
@@ -14,6 +15,7 @@ from mainspring_engine.domain.gate_limits import (
     CIRCUIT_ENTRIES_MAX,
     CIRCUIT_PROBES_MAX,
     CIRCUIT_SUCCESSES_MIN,
+    CIRCUITS_KNOWN_MAX,
 )
 from mainspring_kernel.clock import Clock
 from mainspring_schema.tasks import Failure
@@ -135,8 +137,18 @@ class Circuits:
 
     # ── what all know ───────────────────────────────────────────────────────────────────────────
 
+    def unread(self, read: Iterable[Circuit]) -> tuple[str, ...]:
+        """Keys that were known to hold something, and are not among these rows."""
+        there = {circuit.key for circuit in read}
+        missing = (
+            key
+            for key, live in self._live.items()
+            if live.circuit.state is not CircuitState.CLOSED and key not in there
+        )
+        return tuple(islice(missing, CIRCUITS_KNOWN_MAX))
+
     def replace(self, circuits: Iterable[Circuit]) -> tuple[str, ...]:
-        """The whole board was read. Returns the keys that let more through than before."""
+        """All that holds something was read. Returns the keys that let more through than before."""
         rows = {circuit.key: circuit for circuit in circuits}
         gone = [key for key in self._live if key not in rows]
         for key in gone:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from mainspring_engine.domain import circuit as rules
 from mainspring_engine.domain.circuit import Circuit, CircuitState
-from mainspring_engine.domain.gate_limits import LIMIT_ENTRIES_MAX
+from mainspring_engine.domain.gate_limits import CIRCUITS_FORCED_MAX, LIMIT_ENTRIES_MAX
 from mainspring_engine.domain.limit import KeyLimit, with_rate
 from mainspring_engine.domain.limits import CIRCUIT_ROUNDS_MAX
 from mainspring_engine.ports.gates import GateStore
@@ -40,7 +40,10 @@ class GateControl:
         return tuple(_view(c) for c in sorted(board.circuits, key=lambda c: c.key))
 
     async def set_circuit(self, command: SetCircuit) -> CircuitView:
-        """`open` and `close` hold until `reset`. Raises NotFound where there is none to close."""
+        """`open` and `close` hold until `reset`.
+
+        Raises NotFound where there is none to close, ValidationFailed where too many are set.
+        """
         if command.action == "reset":
             return await self._reset(command.key)
         state = CircuitState.OPEN if command.action == "open" else CircuitState.CLOSED
@@ -49,6 +52,8 @@ class GateControl:
             if before.rev == 0 and state is CircuitState.CLOSED:
                 detail = "no such circuit breaker"
                 raise NotFound(detail)
+            if not before.forced:
+                await self._check_forced()
             move = rules.forcing(before, state, command.reason)
             for after in (await self._store.move_circuits((move,))).circuits:
                 if after.forced and after.state is state:
@@ -56,6 +61,16 @@ class GateControl:
                     return _view(after)
         detail = "the circuit moves faster than it can be set"
         raise Unavailable(detail)
+
+    async def _check_forced(self) -> None:
+        """Engines read so many: one more might crowd another out. Raises ValidationFailed."""
+        forced = sum(circuit.forced for circuit in (await self._store.board()).circuits)
+        if forced >= CIRCUITS_FORCED_MAX:
+            detail = (
+                f"{CIRCUITS_FORCED_MAX} circuit breakers are set by hand, and no more are kept: "
+                "delete some"
+            )
+            raise ValidationFailed(detail)
 
     # ── limits ──────────────────────────────────────────────────────────────────────────────────
 
@@ -106,8 +121,7 @@ class GateControl:
         return _view(Circuit(key=key))
 
     async def _find(self, key: str) -> Circuit:
-        board = await self._store.board()
-        return next((c for c in board.circuits if c.key == key), Circuit(key=key))
+        return next(iter(await self._store.circuits((key,))), Circuit(key=key))
 
 
 def _view(circuit: Circuit) -> CircuitView:

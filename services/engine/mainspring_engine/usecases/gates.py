@@ -15,6 +15,8 @@ from mainspring_engine.domain.circuit import CircuitMove
 from mainspring_engine.domain.gate_limits import (
     BUCKETS_FORGOTTEN_MAX,
     BUCKETS_FORGOTTEN_S,
+    CIRCUIT_ENTRIES_MAX,
+    CIRCUITS_KNOWN_MAX,
     GATE_PASS_S,
     LIMIT_HOLD_S,
 )
@@ -153,11 +155,17 @@ class Gates:
 
     async def read(self) -> None:
         """Learns how all of them stand. Raises Unavailable."""
-        board = await self._store.board()
+        # From the first reading on what holds is known by its key, so that later ones may be short.
+        most = CIRCUITS_KNOWN_MAX if self._version is None else CIRCUIT_ENTRIES_MAX
+        board = await self._store.board(most)
         self._version = board.version
         self.weights = board.weights
         self.limiter.replace(board.limits)
-        self.circuits.replace(board.circuits)
+        circuits = board.circuits
+        if len(circuits) >= most:
+            # It was cut off: what is missing may still hold something.
+            circuits += await self._store.circuits(self.circuits.unread(circuits))
+        self.circuits.replace(circuits)
         self.eased()
 
     async def _pass_for_ever(self) -> None:

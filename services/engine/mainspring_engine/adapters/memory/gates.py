@@ -40,10 +40,10 @@ class MemoryGates:
         self._circuits: dict[str, Circuit] = {}
         self._until_ms: dict[str, int] = {}
 
-    async def board(self) -> Board:
+    async def board(self, circuits_max: int = CIRCUIT_ENTRIES_MAX) -> Board:
         with self._lock:
             return msgspec.structs.replace(
-                self._read(tuple(self._circuits)),
+                self._read(tuple(self._circuits), circuits_max),
                 limits=tuple(self._limits[key] for key in sorted(self._limits)),
                 weights=dict(self._weights),
             )
@@ -55,7 +55,7 @@ class MemoryGates:
                 before = self._circuits.get(move.key, Circuit(key=move.key))
                 if before.rev == move.expected_rev:
                     self._move(before, move)
-            return self._read(tuple(move.key for move in moves))
+            return self._read(tuple(move.key for move in moves), len(moves))
 
     def _move(self, before: Circuit, move: CircuitMove) -> None:
         now_ms = self._clock.wall_ms()
@@ -76,6 +76,10 @@ class MemoryGates:
             opened_ms=now_ms if opens else before.opened_ms,
             half_open_ms=now_ms if halves else before.half_open_ms,
         )
+
+    async def circuits(self, keys: tuple[str, ...]) -> tuple[Circuit, ...]:
+        with self._lock:
+            return self._read(keys, len(keys)).circuits
 
     async def reset_circuit(self, key: str) -> bool:
         with self._lock:
@@ -162,7 +166,7 @@ class MemoryGates:
             if weight != 1:
                 self._weights[org_id] = weight
 
-    def _read(self, keys: tuple[str, ...]) -> Board:
+    def _read(self, keys: tuple[str, ...], most: int) -> Board:
         now_ms = self._clock.wall_ms()
         rows = [self._circuits[key] for key in keys if key in self._circuits]
         rows.sort(key=lambda it: (not it.forced, it.state is CircuitState.CLOSED, -it.rev))
@@ -170,6 +174,6 @@ class MemoryGates:
             version=self._tables.board,
             circuits=tuple(
                 msgspec.structs.replace(row, wait_ms=max(0, self._until_ms[row.key] - now_ms))
-                for row in rows[:CIRCUIT_ENTRIES_MAX]
+                for row in rows[:most]
             ),
         )

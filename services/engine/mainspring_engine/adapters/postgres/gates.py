@@ -18,9 +18,9 @@ class PostgresGates:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def board(self) -> Board:
+    async def board(self, circuits_max: int = CIRCUIT_ENTRIES_MAX) -> Board:
         """In three statements, the version first: what is read later is at least as new."""
-        board = await self._read(None)
+        board = await self._read(None, circuits_max)
         weights = await self._database.fetch(GATES["weights"])
         return msgspec.structs.replace(
             board,
@@ -40,7 +40,10 @@ class PostgresGates:
                 for m in ordered
             ],
         )  # fmt: skip
-        return await self._read([move.key for move in ordered])
+        return await self._read([move.key for move in ordered], len(ordered))
+
+    async def circuits(self, keys: tuple[str, ...]) -> tuple[Circuit, ...]:
+        return (await self._read(list(keys), len(keys))).circuits if keys else ()
 
     async def reset_circuit(self, key: str) -> bool:
         return await self._database.fetchval_as(bool, GATES["reset_circuit"], key)
@@ -83,8 +86,8 @@ class PostgresGates:
         rows = await self._database.fetch_as(KeyLimit, GATES["limits"], LIMIT_ENTRIES_MAX, standing)
         return tuple(rows)
 
-    async def _read(self, keys: list[str] | None) -> Board:
-        rows = await self._database.fetch(GATES["board"], CIRCUIT_ENTRIES_MAX, keys)
+    async def _read(self, keys: list[str] | None, most: int) -> Board:
+        rows = await self._database.fetch(GATES["board"], most, keys)
         return Board(
             version=cast(int, rows[0]["version"]),
             circuits=tuple(_circuit(row) for row in rows if row["key"] is not None),
