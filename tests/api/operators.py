@@ -164,6 +164,7 @@ class FakeOperator:
         self.task = OPEN
         self.worker = ATTACHED
         self.health = HEALTH
+        self.payload = TOOL
         self.letter = LETTER
         self.budgets = FakeBudgets()
         self.inbox = FakeInbox()
@@ -226,7 +227,7 @@ class FakeOperator:
             mine = asked.org_id == DEFAULT_ORG_ID
             return ops.TaskPage(tasks=(self.task,) if mine else (), next=TASK)
         known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
-        details = ops.TaskDetails(task=self.task, attempts=(ATTEMPT,), payload=TOOL)
+        details = ops.TaskDetails(task=self.task, attempts=(ATTEMPT,), payload=self.payload)
         return details if known else NotFound()
 
     def _of_letters(self, asked: ops.ListLetters | ops.GetLetter) -> object:
@@ -234,7 +235,7 @@ class FakeOperator:
             mine = asked.org_id == DEFAULT_ORG_ID
             return ops.LetterPage(letters=(self.letter,) if mine else (), next=TASK)
         known = (asked.org_id, asked.task_id) == (DEFAULT_ORG_ID, TASK)
-        found = ops.LetterDetails(letter=self.letter, attempts=(ATTEMPT,), payload=TOOL)
+        found = ops.LetterDetails(letter=self.letter, attempts=(ATTEMPT,), payload=self.payload)
         return found if known else NotFound()
 
     def _operated(self, order: ops.AnyOrder) -> object:

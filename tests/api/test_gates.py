@@ -24,6 +24,39 @@ def test_a_key_is_one_segment_of_a_path(key: str, wire: str) -> None:
     assert key_of(wire) == key
 
 
+NO_KEYS = ["circuit:a%00b", "circuit:%ed%a0%80", "circuit:" + "x" * 6_000, "p:a%0ab"]
+
+
+@pytest.mark.parametrize("key", NO_KEYS)
+async def test_what_can_be_no_key_is_refused(client: httpx.AsyncClient, key: str) -> None:
+    breaker, limit = f"{V1}/{key}", f"/api/v1/durable/limits/{key}"
+    queue = limit.replace("circuit:", "queue:")
+
+    answers = [
+        await client.get(breaker),
+        await client.post(f"{breaker}/open", json={}),
+        await client.post(f"{breaker}/close", json={}),
+        await client.delete(breaker),
+        await client.get(limit),
+        await client.put(limit, json={"at_once": 1}),
+        await client.put(queue, json={"at_once": 1}),
+        await client.delete(limit),
+    ]
+
+    assert {answer.status_code for answer in answers} == {422}
+
+
+@pytest.mark.parametrize("key", ["circuit:two%20words", "circuit:a*", "key:a*b", "circuit:"])
+async def test_what_no_task_could_name_is_not_set_and_may_be_taken_away(
+    client: httpx.AsyncClient, key: str
+) -> None:
+    opened = await client.post(f"{V1}/{key}/open", json={})
+    limited = await client.put(f"/api/v1/durable/limits/{key}", json={"at_once": 1})
+    deleted = await client.delete(f"{V1}/{key}")
+
+    assert (opened.status_code, limited.status_code, deleted.status_code) == (422, 422, 404)
+
+
 async def test_an_opened_breaker_is_listed_and_read(client: httpx.AsyncClient) -> None:
     opened = await client.post(f"{V1}/{KEY}/open", json={"reason": "maintenance"})
     listed = (await client.get(V1)).json()

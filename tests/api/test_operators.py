@@ -7,7 +7,9 @@ import pytest
 
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import operations as ops
+from mainspring_schema.codec import pack
 from mainspring_schema.explaining import Subject
+from mainspring_schema.tasks import PlainTask
 from tests.api.operators import SESSION, TASK, TURN, WORKER, FakeOperator
 
 V1 = "/api/v1/durable"
@@ -226,3 +228,16 @@ async def test_ended_tasks_are_asked_for_by_queue_alone(
         ops.ListTasks(org_id=DEFAULT_ORG_ID, status="closed", queue="q", limit=20)
     ]
     assert refused.status_code == 400, refused.text
+
+
+@pytest.mark.parametrize("number", ["1e999", "9" * 5_000])
+@pytest.mark.parametrize("path", ["tasks", "dead-letters"])
+async def test_an_input_may_have_numbers_that_nobody_here_could_read(
+    client: httpx.AsyncClient, operator: FakeOperator, path: str, number: str
+) -> None:
+    operator.payload = pack(PlainTask(task_type="add", input=f"[{number}]".encode()))
+
+    answer = await client.get(f"{V1}/{path}/{TASK_ID}")
+
+    assert answer.status_code == 200
+    assert f'"arguments":[{number}]' in answer.text

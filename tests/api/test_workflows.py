@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 
 from mainspring_api.adapters.http.app import application
@@ -124,6 +125,23 @@ async def test_its_state_is_what_it_reported_last(
         )
 
     assert (await client.get(f"{URL}/{id_}/state")).json()["state"] == {"done": 2}
+
+
+@pytest.mark.parametrize("number", ["1e999", "9" * 5_000])
+async def test_its_state_may_have_numbers_that_nobody_here_could_read(
+    client: httpx.AsyncClient, backend: Backend, number: str
+) -> None:
+    id_ = await started(client)
+    backend.append(
+        from_wire(Prefix.WORKFLOW, id_),
+        "workflow.reported",
+        {"result": msgspec.Raw(number.encode())},
+    )
+
+    answer = await client.get(f"{URL}/{id_}/state")
+
+    assert answer.status_code == 200
+    assert f'"state":{number},' in answer.text
 
 
 async def test_its_code_answers_queries(client: httpx.AsyncClient, backend: Backend) -> None:

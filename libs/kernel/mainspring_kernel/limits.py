@@ -21,6 +21,8 @@ TASK_KEYS_MAX: Final = 4
 """Keys of one task: a customer, a machine, a service outside; each is a lock more of its claim."""
 KEY_CHARS_MAX: Final = 100
 """Of a key or a circuit's name: they stand in every route that they make."""
+GATE_KEY_CHARS_MAX: Final = 500
+"""Of the key of a limit or a circuit, with its kind or provider: an index holds no long ones."""
 QUERY_ARGUMENTS_BYTES_MAX: Final = 4 * 1024
 """Of a query's arguments: they travel in a URL."""
 IDEMPOTENCY_RETENTION_S: Final = 24 * 3600

@@ -3,12 +3,18 @@
 import re
 from typing import Final
 
-from mainspring_kernel.limits import KEY_CHARS_MAX, TASK_KEYS_MAX, WORKFLOW_TYPE_CHARS_MAX
+from mainspring_kernel.limits import (
+    GATE_KEY_CHARS_MAX,
+    KEY_CHARS_MAX,
+    TASK_KEYS_MAX,
+    WORKFLOW_TYPE_CHARS_MAX,
+)
 from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 
 KEY_PATTERN: Final = "[!-)+-~]+"
 """Printable, no space; a star would make it a family of keys."""
 _KEY: Final = re.compile(KEY_PATTERN)
+_NAMED_BY_TASKS: Final = ("key", "circuit")
 NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
 """Of a type, a queue, a signal."""
 
@@ -25,6 +31,22 @@ def flaw_of_start_bound(within_ms: int | None) -> str | None:
     if within_ms is None or 0 < within_ms <= START_WITHIN_MS_MAX:
         return None
     return f"the time until it is taken: 1 to {START_WITHIN_MS_MAX} ms"
+
+
+def flaw_of_gate_key(key: str) -> str | None:
+    """What no key of a limit or a circuit can be, in words; None where it is one."""
+    # What came as no UTF-8 stands as U+FFFD here: nobody meant it, and two such keys would be one.
+    if len(key) > GATE_KEY_CHARS_MAX or not key.isprintable() or "\ufffd" in key:
+        return f"a key: at most {GATE_KEY_CHARS_MAX} printable characters"
+    return None
+
+
+def flaw_of_new_gate_key(key: str) -> str | None:
+    """As `flaw_of_gate_key`, and what tasks could not name; a family of keys ends in a star."""
+    kind, _, name = key.partition("/")
+    if kind not in _NAMED_BY_TASKS:
+        return flaw_of_gate_key(key)
+    return flaw_in((name.removesuffix("*") or "-",), "") if kind == "key" else flaw_in((name,), "")
 
 
 def flaw_in(keys: tuple[str, ...], circuit: str) -> str | None:

@@ -342,11 +342,11 @@ async def test_an_organization_is_refused_however_many_groups_of_others_are_read
         await hall.add(other, 1, route=Route(queue="unserved", model=str(n)))
     for _ in range(4):  # a pass has two pages, and the first finds out that credits are short
         hall.claimer.look()
-        await hall.claimer.turn()
+        await hall.claimer.claim_once()
 
     for _ in range(3):
         hall.claimer.look()
-        await hall.claimer.turn()
+        await hall.claimer.claim_once()
 
         with pytest.raises(TooManyRequests):
             hall.pressure.check(flooding, QUEUE)

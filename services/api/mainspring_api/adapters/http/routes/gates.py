@@ -14,7 +14,7 @@ from mainspring_api.adapters.http.routing import (
     json_reply,
     reply_of,
 )
-from mainspring_api.adapters.http.wire.gate_keys import key_of, wire_key
+from mainspring_api.adapters.http.wire.gate_keys import key_of, new_key, wire_key
 from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
@@ -61,7 +61,9 @@ async def list_circuit_breakers(call: Call[NoBody, NoQuery]) -> Reply:
     return json_reply(CircuitBreakerList(data=found, total=len(found)))
 
 
-@table.route("GET", "/durable/circuit-breakers/{key:str}", answer=CircuitBreaker)
+@table.route(
+    "GET", "/durable/circuit-breakers/{key:str}", answer=CircuitBreaker, other_statuses=(422,)
+)
 async def get_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
     """One circuit breaker."""
     key = key_of(call.path["key"])
@@ -90,7 +92,8 @@ async def close_circuit_breaker(call: Call[ReasonBody, NoQuery]) -> Reply:
 
 async def _set(call: Call[ReasonBody, NoQuery], action: Literal["open", "close"]) -> Reply:
     services = call.services
-    command = SetCircuit(key=key_of(call.path["key"]), action=action, reason=call.body.reason)
+    key = new_key(key_of(call.path["key"]))
+    command = SetCircuit(key=key, action=action, reason=call.body.reason)
 
     async def work() -> Answer:
         return json_answer(circuit_out(await services.gates.set_circuit(command)), status=200)
@@ -98,7 +101,9 @@ async def _set(call: Call[ReasonBody, NoQuery], action: Literal["open", "close"]
     return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))
 
 
-@table.route("DELETE", "/durable/circuit-breakers/{key:str}", answer=CircuitBreaker)
+@table.route(
+    "DELETE", "/durable/circuit-breakers/{key:str}", answer=CircuitBreaker, other_statuses=(422,)
+)
 async def delete_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
     """Gives it back to the rules: closed, with nothing counted."""
     command = SetCircuit(key=key_of(call.path["key"]), action="reset")

@@ -12,7 +12,7 @@ from mainspring_api.adapters.http.routing import (
     RouteTable,
     json_reply,
 )
-from mainspring_api.adapters.http.wire.gate_keys import key_of, wire_key
+from mainspring_api.adapters.http.wire.gate_keys import checked, key_of, new_key, wire_key
 from mainspring_api.domain import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
@@ -77,7 +77,7 @@ async def list_limits(call: Call[NoBody, NoQuery]) -> Reply:
     return json_reply(LimitList(data=found, total=len(found)))
 
 
-@table.route("GET", "/durable/limits/{key:str}", answer=Limit)
+@table.route("GET", "/durable/limits/{key:str}", answer=Limit, other_statuses=(422,))
 async def get_limit(call: Call[NoBody, NoQuery]) -> Reply:
     """One limit, and how it stands."""
     found = await call.services.gates.limits((limit_key(call.path["key"]),))
@@ -92,7 +92,7 @@ async def put_limit(call: Call[LimitBody, NoQuery]) -> Reply:
     """Replaces the limit of a key. Tasks above it stay ready; none fails, and what runs goes on."""
     body = call.body
     command = SetLimit(
-        key=limit_key(call.path["key"]),
+        key=new_key(limit_key(call.path["key"])),
         at_once=body.at_once,
         rate=body.rate,
         per_ms=None if body.per_seconds is None else body.per_seconds * 1000,
@@ -100,7 +100,7 @@ async def put_limit(call: Call[LimitBody, NoQuery]) -> Reply:
     return json_reply(_shown(await call.services.gates.set_limit(command)))
 
 
-@table.route("DELETE", "/durable/limits/{key:str}", status=204)
+@table.route("DELETE", "/durable/limits/{key:str}", status=204, other_statuses=(422,))
 async def delete_limit(call: Call[NoBody, NoQuery]) -> Reply:
     """Lets its tasks pass."""
     await call.services.gates.drop_limit(DropLimit(key=limit_key(call.path["key"])))
@@ -127,7 +127,8 @@ async def put_weight(call: Call[WeightBody, NoQuery]) -> Reply:
 
 
 def limit_key(text: str) -> str:
-    return text if text.startswith("queue:") else key_of(text)
+    """Raises ValidationFailed for what no key can be."""
+    return checked(text) if text.startswith("queue:") else key_of(text)
 
 
 def _wire(key: str) -> str:

@@ -59,9 +59,9 @@ table = RouteTable("workflows")
 
 
 class Reported(Struct):
-    """Of a report's event."""
+    """Of a report's event: JSON that passes as it is, whatever numbers it has."""
 
-    result: object
+    result: msgspec.Raw
 
 
 def _given(declaration: msgspec.Raw) -> bytes | None:

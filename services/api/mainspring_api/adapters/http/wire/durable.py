@@ -220,7 +220,7 @@ def input_out(payload: bytes) -> Json | None:
     if isinstance(made, WorkflowTask):
         return {"workflow_type": made.workflow_type, "key": made.key}
     if isinstance(made, PlainTask | StepTask):
-        return {"type": made.task_type, "arguments": msgspec.json.decode(made.input)}
+        return {"type": made.task_type, "arguments": msgspec.Raw(made.input)}
     return {
         "iteration": made.iteration,
         "message_id": to_wire(Prefix.MESSAGE, made.message_id),
