@@ -206,7 +206,7 @@ class Started(Struct, frozen=True, kw_only=True):
 
 
 class SignalWorkflow(Struct, frozen=True, kw_only=True):
-    """`signal_id` is made by the caller: the same one again is delivered once."""
+    """`signal_id` is made by the caller: with the same name it is delivered once."""
 
     org_id: UUID
     workflow_id: UUID

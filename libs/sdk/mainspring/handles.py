@@ -66,7 +66,7 @@ class Handle(Generic[T]):
         return await self._client.query(self.id, name, args, kwargs)
 
     async def signal(self, name: str, payload: object = None, *, id: str | None = None) -> None:  # noqa: A002 - it is the word for it
-        """Brings it a signal. `id` (signal_ and 32 hex digits) tells a repeat."""
+        """Brings it a signal. `id` (signal_ and 32 hex digits) tells a repeat of that name."""
         await self._client.signal(self.id, name, payload, id=id)
 
     async def cancel(self, reason: str | None = None, *, force: bool = False) -> bool:

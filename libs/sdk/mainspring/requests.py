@@ -156,7 +156,7 @@ class Requests:
         id: str | None = None,  # noqa: A002 - the signal's
     ) -> None:
         """Raises ApiError `workflow_ended` where nothing would take it."""
-        # Under one id it is taken once, however often it is sent.
+        # Under one id and name it is taken once, however often it is sent.
         told = to_wire(Prefix.SIGNAL, _IDS.uuid7()) if id is None else id
         body = {"id": told, "name": name, "payload": msgspec.Raw(encode(payload))}
         await self._send("POST", f"/{id_}/signal", body=body)

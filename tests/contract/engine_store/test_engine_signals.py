@@ -27,6 +27,18 @@ async def test_a_signal_comes_once_and_is_taken_once(world: World) -> None:
     assert waiting.signals == (SignalRow(source=second, kind="signal:approve", body=b"1"),)
 
 
+async def test_an_id_under_another_name_is_another_signal(world: World) -> None:
+    program, source = await Program(world).started(), IDS.uuid7()
+
+    def signal(name: str) -> Changes:
+        new = NewSignal(source=source, kind=f"signal:{name}", body=b"1", taken=False)
+        return program.changes(workflows=(program.row(),), signals=(new,))
+
+    verdicts = [(await program.commit(signal(name))).verdict for name in ("a", "b", "b")]
+
+    assert verdicts == [Verdict.COMMITTED, Verdict.COMMITTED, Verdict.DUPLICATE]
+
+
 async def test_what_a_signal_said_is_kept_once_it_is_taken_and_its_workflow_ended(
     world: World,
 ) -> None:

@@ -70,7 +70,10 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`id` tells a repeat; one is made where it is left out."""
+    """`id` tells a repeat of the same name; one is made where it is left out.
+
+    Under another name it is another signal, with another payload it is refused.
+    """
 
     name: Name
     payload: msgspec.Raw = field(default_factory=_nothing)
