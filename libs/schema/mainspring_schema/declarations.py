@@ -15,6 +15,8 @@ from msgspec import Struct, field
 from mainspring_kernel.declaration_limits import (
     DECLARATION_BYTES_MAX,
     DECLARATION_DEPTH_MAX,
+    DECLARATION_PATH_MAX,
+    DECLARATION_REFERENCES_MAX,
     DECLARATION_STEPS_MAX,
     WAIT_MS_MAX,
 )
@@ -153,6 +155,27 @@ def ancestors_of(declaration: Declaration) -> tuple[int, ...]:
             bits |= found[other - 1] | 1 << (other - 1)
         found.append(bits)
     return tuple(found)
+
+
+def check_new(declaration: Declaration) -> None:
+    """Raises ValueError above bounds that came after the first declarations, which go on."""
+    wholes = (*(step.arguments for step in declaration.steps), declaration.result)
+    references = [one for whole in wholes for one in references_of(whole)]
+    if len(references) > DECLARATION_REFERENCES_MAX:
+        message = (
+            f"it refers {len(references)} times to its input and its steps, and may do so"
+            f" {DECLARATION_REFERENCES_MAX} times"
+        )
+        raise ValueError(message)
+    longest = max((len(one.path) for one in references), default=0)
+    if longest > DECLARATION_PATH_MAX:
+        message = f"a path in it has {longest} parts, and may have {DECLARATION_PATH_MAX}"
+        raise ValueError(message)
+
+
+def references_of(expression: Expression) -> Iterator[OfInput | OfStep]:
+    """All that stand in it."""
+    return (part for part in _parts(expression) if isinstance(part, OfInput | OfStep))
 
 
 def _check(declaration: Declaration) -> None:

@@ -31,6 +31,7 @@ from mainspring_schema.declarations import (
     Parameter,
     Path,
     Value,
+    check_new,
     read,
 )
 
@@ -149,7 +150,7 @@ def draw(function: Callable[..., object]) -> Drawn:
     declaration = Declaration(parameters=parameters, steps=tuple(drawing.steps), result=result)
     raw = to_json(declaration)
     try:
-        read(raw)
+        check_new(read(raw))
     except ValueError as error:
         message = f"{function.__name__} cannot be declared: {error}"
         raise TypeError(message) from error

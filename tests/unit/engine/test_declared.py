@@ -13,6 +13,7 @@ from mainspring_engine.domain.limits import (
 )
 from mainspring_engine.domain.materials import NotYet
 from mainspring_engine.domain.rows import Closing, Outcome, TaskKind, TaskState
+from mainspring_kernel.declaration_limits import DECLARATION_REFERENCES_MAX
 from mainspring_kernel.errors import Conflict, ValidationFailed
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
 from mainspring_schema.frames import Verdict
@@ -350,6 +351,16 @@ def test_a_declaration_that_cannot_be_run_fails_one_that_was_started_by_its_name
 
     assert desk.outcome is Outcome.FAILED
     assert desk.state.problem.startswith("invalid_declaration")
+
+
+def test_one_that_was_started_by_its_name_may_refer_as_often_as_others() -> None:
+    desk = DeclaredDesk(None)
+    often = b",".join([b'{"from":"input","name":"n"}'] * (DECLARATION_REFERENCES_MAX + 1))
+
+    desk.declares(drawn(chain).replace(b'{"from":"value","value":1}', often, 1))
+
+    assert desk.outcome is Outcome.FAILED
+    assert desk.state.problem.startswith("invalid_declaration: it refers")
 
 
 # ── bounds ──────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ from mainspring import (
     step,
     workflow,
 )
+from mainspring_kernel.declaration_limits import DECLARATION_PATH_MAX
 from mainspring_schema.declarations import (
     Declaration,
     DeclaredStep,
@@ -216,6 +217,16 @@ def _compares(n: int) -> bool:
 def test_what_depends_on_a_value_is_refused_in_words(function: object) -> None:
     with pytest.raises(TypeError, match="has no value when the workflow is declared"):
         workflow(driver="machine")(function)  # pyright: ignore[reportArgumentType] -- a function of any kind
+
+
+def test_a_path_too_long_for_an_engine_is_refused() -> None:
+    def deep(n: list[int]) -> int:
+        for _ in range(DECLARATION_PATH_MAX + 1):
+            n = n[0]  # pyright: ignore[reportAssignmentType] -- a reference, in place of a value
+        return do(one, n)  # pyright: ignore[reportArgumentType] -- the same
+
+    with pytest.raises(TypeError, match="a path in it has 33 parts"):
+        workflow(driver="machine")(deep)
 
 
 def test_a_workflow_without_steps_is_refused() -> None:

@@ -13,7 +13,7 @@ from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.charts import Chart
 from mainspring_engine.ports.store import Store
 from mainspring_kernel.errors import ConfigurationUnknown, ValidationFailed
-from mainspring_schema.declarations import hash_of
+from mainspring_schema.declarations import check_new, hash_of
 
 
 class Courses:
@@ -43,7 +43,9 @@ class Courses:
         if hash_of(raw) in self._charts:
             return
         try:
-            self._put(Chart(raw))
+            chart = Chart(raw)
+            check_new(chart.declaration)
+            self._put(chart)
         except ValueError as error:
             detail = f"the declaration cannot be run: {error}"
             raise ValidationFailed(detail) from error

@@ -1,32 +1,21 @@
-"""A declaration as the engine runs it: which step may begin, and what it is given. Pure."""
+"""A declaration as the engine runs it: which step may begin, and what it was started with. Pure."""
 
-from collections.abc import Callable, Iterator
-from typing import ClassVar, Final, Protocol, assert_never
+from collections.abc import Iterator
+from typing import ClassVar, Final, Protocol
 from uuid import UUID
 
 import msgspec
 
-from mainspring_kernel.limits import WORKFLOW_VALUE_BYTES_MAX
 from mainspring_schema.declarations import (
     Declaration,
     DeclaredStep,
-    Expression,
-    ListOf,
-    ObjectOf,
-    OfInput,
-    OfStep,
-    Path,
-    Value,
     ancestors_of,
     hash_of,
     read,
 )
 
-Lookup = Callable[[OfInput | OfStep], bytes]
-"""The whole value that a reference is into, as JSON."""
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class Unfit(Exception):
@@ -128,42 +117,3 @@ def given(declaration: Declaration, raw: bytes) -> dict[str, bytes]:
         message = f"no parameter {min(unknown)}" if unknown else f"{min(missing)} was not given"
         raise Unfit(message)
     return found | {name: bytes(value) for name, value in named.items()}
-
-
-def filled(expression: Expression, look_up: Lookup) -> bytes:
-    """The JSON that comes of it. Raises Unfit."""
-    raw = _filled(expression, look_up)
-    if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
-        message = f"{len(raw)} bytes, at most {WORKFLOW_VALUE_BYTES_MAX} are taken"
-        raise Unfit(message)
-    return raw
-
-
-def _filled(expression: Expression, look_up: Lookup) -> bytes:
-    match expression:
-        case Value(value=value):
-            return bytes(value)
-        case OfInput(path=path) | OfStep(path=path):
-            return _part(look_up(expression), path)
-        case ListOf(items=items):
-            return b"[%s]" % b",".join(_filled(item, look_up) for item in items)
-        case ObjectOf(members=members):
-            return b"{%s}" % b",".join(
-                b"%s:%s" % (_ENCODE(name), _filled(member, look_up))
-                for name, member in members.items()
-            )
-        case _:
-            assert_never(expression)
-
-
-def _part(raw: bytes, path: Path) -> bytes:
-    for key in path:
-        try:
-            if isinstance(key, str):
-                raw = bytes(_MEMBERS.decode(raw)[key])
-            else:
-                raw = bytes(_ITEMS.decode(raw)[key])
-        except (msgspec.DecodeError, LookupError) as error:
-            message = f"there is no {key!r} in what it refers to"
-            raise Unfit(message) from error
-    return raw

@@ -4,6 +4,7 @@ What a finished step makes possible begins in the same decision, and so in the s
 that fails for good ends the workflow, and whatever else of it is under way.
 """
 
+from itertools import islice
 from uuid import UUID
 
 import msgspec
@@ -23,13 +24,14 @@ from mainspring_engine.domain.workflow import (
     pausing,
     waiting,
 )
-from mainspring_engine.domain.workflow.charts import Chart, Lookup, Unfit, filled
+from mainspring_engine.domain.workflow.charts import Chart, Unfit
 from mainspring_engine.domain.workflow.ending import arm_deadline, cancelled, fail, stop_children
+from mainspring_engine.domain.workflow.filling import Values, filled
 from mainspring_engine.domain.workflow.going import PRIORITY, Going, cut, value
 from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_kernel.errors import Conflict, ValidationFailed
 from mainspring_schema.codec import pack
-from mainspring_schema.declarations import hash_of, version_of
+from mainspring_schema.declarations import check_new, hash_of, read, version_of
 from mainspring_schema.tasks import PlainResult, StepTask, WorkflowResult
 from mainspring_schema.workflows import Flaw, Fork, SignalWorkflow
 
@@ -52,6 +54,8 @@ def take_over(going: Going, raw: bytes) -> None:
     """The same of one that was started by its name: a worker said what is to be done."""
     going.emit("workflow.declared", {"version": version_of(hash_of(raw))})
     try:
+        if not going.materials.recall.is_kept(hash_of(raw)):
+            check_new(read(raw))
         _set_out(going, raw, None)
     except pausing.TooDeep as error:
         fail(going, Flaw(code=error.code, message=str(error)))
@@ -161,14 +165,14 @@ def _set_out(going: Going, raw: bytes, fork: Fork | None) -> None:
     course = Course(declaration=chart.hash)
     if fork is not None:
         course = forking.taken_over(going, chart, course, fork)
-    course, begun = _settle(going, chart, course, None)
+    values = grounds.values(going, chart, None)
+    course, begun = _settle(going, chart, course, values)
     if not going.materials.recall.is_kept(chart.hash):
         going.plan.configs.append(
             Config(hash=chart.hash, org_id=going.workflow.org_id, body=chart.raw)
         )
     if course.finished == chart.everything:
-        raw = filled(chart.declaration.result, grounds.values(going, chart, None))
-        outcomes.complete_alone(going, course, raw)
+        outcomes.complete_alone(going, course, filled(chart.declaration.result, values))
         return
     _go_on(going, chart, course, begun)
 
@@ -186,10 +190,10 @@ def _went_well(going: Going, intent: Answered, number: int, result: PlainResult)
     moves = going.state.signals or chart.starts_children
     others = going.open_tasks(but=intent.held.task_id) if moves else None
     try:
-        course, begun = _settle(going, chart, course, ended)
+        values = grounds.values(going, chart, ended)
+        course, begun = _settle(going, chart, course, values)
         if course.finished == chart.everything:
-            look_up = grounds.values(going, chart, ended)
-            outcomes.complete(going, intent, ended, filled(chart.declaration.result, look_up))
+            outcomes.complete(going, intent, ended, filled(chart.declaration.result, values))
             return
     except Unfit as error:
         if others is None:
@@ -205,10 +209,11 @@ def _came(going: Going, number: int, others: tuple[OpenTask, ...]) -> None:
     """What a step waited for came to pass; its record is in the plan."""
     chart, course = grounds.chart(going), pausing.over(grounds.course(going), number)
     try:
-        course, begun = _settle(going, chart, course, None)
+        values = grounds.values(going, chart, None)
+        course, begun = _settle(going, chart, course, values)
         raw = b""
         if course.finished == chart.everything:
-            raw = filled(chart.declaration.result, grounds.values(going, chart, None))
+            raw = filled(chart.declaration.result, values)
     except Unfit as error:
         outcomes.give_up(going, Flaw(code=error.code, message=str(error)), others)
         return
@@ -219,11 +224,12 @@ def _came(going: Going, number: int, others: tuple[OpenTask, ...]) -> None:
 
 
 def _settle(
-    going: Going, chart: Chart, course: Course, ended: grounds.Ended | None
+    going: Going, chart: Chart, course: Course, values: Values
 ) -> tuple[Course, list[grounds.Next]]:
     """What can begin, past the steps that have nothing to wait for. Raises Unfit."""
+    inputs: dict[int, bytes] = {}
     while True:
-        begun = _able(going, chart, course, ended)
+        begun = _able(going, chart, course, values, inputs)
         came = [one.number for one in begun if pausing.has_come(going, chart, one)]
         if not came:
             return course, begun
@@ -232,23 +238,24 @@ def _settle(
 
 
 def _able(
-    going: Going, chart: Chart, course: Course, ended: grounds.Ended | None
+    going: Going, chart: Chart, course: Course, values: Values, inputs: dict[int, bytes]
 ) -> list[grounds.Next]:
-    """The steps that can begin now. Raises Unfit."""
-    look_up = grounds.values(going, chart, ended)
-    under_way = sum(1 << (number - 1) for number in (*(n for n, _ in course.open), *course.waits))
-    found: list[grounds.Next] = []
-    for number in chart.able(done=course.finished, begun=under_way):
-        if len(course.open) + len(course.waits) + len(found) >= DECLARATION_OPEN_MAX:
-            break
+    """The steps that can begin now; `inputs` are those that were filled before. Raises Unfit."""
+    under_way = (*(number for number, _ in course.open), *course.waits)
+    bits = sum(1 << (number - 1) for number in under_way)
+    room = max(0, DECLARATION_OPEN_MAX - len(under_way))
+    numbers = tuple(islice(chart.able(done=course.finished, begun=bits), room))
+    values.prepare(chart.step(number).arguments for number in numbers if number not in inputs)
+    for number in numbers:
         pausing.check_depth(going, chart.step(number))
-        found.append(grounds.Next(number, _input(chart, number, look_up)))
-    return found
+        if number not in inputs:
+            inputs[number] = _input(chart, number, values)
+    return [grounds.Next(number, inputs[number]) for number in numbers]
 
 
-def _input(chart: Chart, number: int, look_up: Lookup) -> bytes:
+def _input(chart: Chart, number: int, values: Values) -> bytes:
     try:
-        return filled(chart.step(number).arguments, look_up)
+        return filled(chart.step(number).arguments, values)
     except Unfit as error:
         message = f"step {number} ({chart.step(number).step}): {error}"
         raise Unfit(message) from error

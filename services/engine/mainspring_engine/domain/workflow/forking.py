@@ -2,7 +2,8 @@
 
 from mainspring_engine.domain.changes import CopySteps
 from mainspring_engine.domain.workflow import grounds
-from mainspring_engine.domain.workflow.charts import Chart, filled
+from mainspring_engine.domain.workflow.charts import Chart
+from mainspring_engine.domain.workflow.filling import filled
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Course
 from mainspring_kernel.errors import Conflict

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from mainspring_engine.domain.workflow.charts import Chart, Lookup, given
+from mainspring_engine.domain.workflow.charts import Chart, given
+from mainspring_engine.domain.workflow.filling import Values
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Course
 from mainspring_schema.declarations import OfInput, OfStep
@@ -30,7 +31,8 @@ class Next(NamedTuple):
     input: bytes
 
 
-def values(going: Going, chart: Chart, ended: Ended | None) -> Lookup:
+def values(going: Going, chart: Chart, ended: Ended | None) -> Values:
+    """One for the whole of a decision: it reads each of them once."""
     parameters: dict[str, bytes] = {}
 
     def look_up(reference: OfInput | OfStep) -> bytes:
@@ -45,7 +47,7 @@ def values(going: Going, chart: Chart, ended: Ended | None) -> Lookup:
             parameters.update(given(chart.declaration, record.result))
         return parameters[reference.name]
 
-    return look_up
+    return Values(look_up)
 
 
 def _body(going: Going, place: str) -> bytes:
