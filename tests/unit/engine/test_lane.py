@@ -7,14 +7,15 @@ from uuid import UUID
 import pytest
 from typing_extensions import override
 
-from mainspring_engine.domain.intents import Answered, Intent
+from mainspring_engine.domain.intents import Answered, Intent, WorkflowCancelled
 from mainspring_engine.domain.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
-from mainspring_engine.usecases.lane import Entry, Lane, NoTicket
+from mainspring_engine.usecases.lane import Entry, FutureTicket, Lane, NoTicket
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import ToolResult
+from mainspring_schema.workflows import CancelWorkflow
 
 
 class Airfield:
@@ -63,6 +64,25 @@ async def test_flight_is_cut_at_its_bound_of_bytes_but_one_always_flies() -> Non
     too_large = bytes(COMMIT_FLIGHT_BYTES_MAX + 1)
 
     assert await flown(large, large, b"x", too_large) == [2, 1, 1]
+
+
+async def test_a_command_whose_caller_left_before_it_took_off_does_not_fly() -> None:
+    airfield = Airfield()
+    lane = Lane(airfield, ManualClock(), SeededDraws(1))
+    tickets = [FutureTicket() for _ in range(3)]
+    command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=UUID(int=1))
+    for ticket in tickets:
+        lane.put(WorkflowCancelled(command=command), ticket)
+    lane.put(answered(b"x"), left := FutureTicket())
+    tickets[0].future.cancel()
+    tickets[2].future.cancel()
+    left.future.cancel()  # nobody asks for a result again
+
+    flying = asyncio.create_task(lane.fly_for_ever())
+    await lane.settled()
+    flying.cancel()
+
+    assert airfield.flights == [2]
 
 
 class Detour:

@@ -45,6 +45,39 @@ def start(type_: str = "order", **rest: object) -> StartWorkflow:
     return StartWorkflow(**(plain | rest))  # pyright: ignore[reportArgumentType] -- fields by name
 
 
+class SlowLane:
+    """Answers nobody; `asked_twice` is set with the second one."""
+
+    def __init__(self) -> None:
+        self.futures: list[asyncio.Future[Answer]] = []
+        self.asked_twice = asyncio.Event()
+
+    def asked(self, intent: WorkflowStarted) -> asyncio.Future[Answer]:
+        del intent
+        self.futures.append(asyncio.get_running_loop().create_future())
+        if len(self.futures) == 2:
+            self.asked_twice.set()
+        return self.futures[-1]
+
+
+async def test_who_leaves_before_many_starts_are_answered_leaves_all_of_them() -> None:
+    lane, store = SlowLane(), cast("Store", object())
+    workflows = Workflows(
+        cast("Lanes", cast("object", lane)),
+        store,
+        cast("Backpressure", cast("object", NoPressure())),
+        cast("Queries", object()),
+        Courses(store),
+    )
+    call = asyncio.create_task(workflows.start_many((start(), start())))
+    await lane.asked_twice.wait()
+
+    call.cancel()
+    await asyncio.wait({call})
+
+    assert all(future.cancelled() for future in lane.futures)
+
+
 async def test_many_starts_ride_together_and_each_is_answered_for_itself() -> None:
     lane, store = OneLane(), cast("Store", object())
     workflows = Workflows(

@@ -9,7 +9,7 @@ from typing import Final
 from mainspring_engine.adapters.memory import MemoryGates, MemoryStore, memory_backstage
 from mainspring_engine.main import Engine
 from mainspring_eventstore.adapters.memory import MemoryLog
-from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.ids import RandomIds
 from mainspring_messaging import MemoryBus
@@ -19,8 +19,8 @@ IDS: Final = RandomIds(SystemClock())
 
 
 @asynccontextmanager
-async def whole_engine(bus: MemoryBus) -> AsyncGenerator[Engine]:
-    clock, lock = SystemClock(), threading.RLock()
+async def whole_engine(bus: MemoryBus, clock: Clock | None = None) -> AsyncGenerator[Engine]:
+    clock, lock = clock or SystemClock(), threading.RLock()
     store = MemoryStore(lock=lock, log=MemoryLog(lock=lock, clock=clock), clock=clock)
     engine = Engine(
         store=store,

@@ -41,6 +41,7 @@ from mainspring_engine.ports.store import Committed, Step, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.courses import Courses
+from mainspring_engine.usecases.dating import is_too_late
 from mainspring_engine.usecases.lane import Entry, is_empty
 from mainspring_engine.usecases.repeats import answer_known, emit_verdict, settled_workflow
 from mainspring_engine.usecases.sessions import Remembered, Sessions
@@ -64,6 +65,7 @@ class Decided(NamedTuple):
     answers: list[Answer]
     plan: Plan
     changes: Changes
+    took_ms: int
 
 
 class SessionFlights:
@@ -226,10 +228,12 @@ class SessionFlights:
         remembered = self._sessions.get(session_of(group[0].intent))
         plan: Plan | None = None
         answers: list[Answer] = []
+        began_ms = self._time.now_ms()
         for entry in group:
             try:
                 if plan is None:
-                    plan = self._plan(remembered, entry.intent)
+                    now_ms = began_ms + max(one.ahead_ms for one in group)
+                    plan = _plan(remembered, entry.intent, now_ms=now_ms)
                 _check_org(plan, entry.intent)
                 self._agents.learn(entry.intent)
                 answers.append(decide(plan, entry.intent, materials))
@@ -246,17 +250,9 @@ class SessionFlights:
                 _log.exception("a decision failed", extra={"session": told})
                 raise _Refused(entry, MainspringError(repr(error))) from error
         assert plan is not None  # noqa: S101 - a group has entries
-        return Decided(group[: len(answers)], answers, plan, plan.changes())
-
-    def _plan(self, remembered: Remembered | None, intent: Intent) -> Plan:
-        org_id, now_ms = org_of(intent), self._time.now_ms()
-        if isinstance(intent, WorkflowStarted):
-            return Plan.opening(session_of(intent), org_id=org_id, now_ms=now_ms)
-        if remembered is None:
-            if isinstance(intent, SignalCame) and intent.kind == children.START:
-                return Plan.opening(intent.session_id, org_id=org_id, now_ms=now_ms)
-            raise NotFound
-        return Plan(remembered.view, org_id=org_id, now_ms=now_ms)
+        changes = plan.changes()
+        took_ms = self._time.now_ms() - began_ms
+        return Decided(group[: len(answers)], answers, plan, changes, took_ms)
 
     async def _commit(self, decided: list[Decided], entries: list[Entry]) -> None:
         assigned = [
@@ -299,7 +295,7 @@ class SessionFlights:
         elif reply.verdict is not Verdict.INVALID:
             self._sessions.forget(session_id)
         for entry in list(item.entries):
-            if self._settled_by(entry, item, reply):
+            if self._settled_by(entry, item, reply) or is_too_late(entry, item.took_ms):
                 _drop(entries, entry)
 
     def _settled_by(self, entry: Entry, item: Decided, reply: Committed) -> bool:
@@ -326,6 +322,17 @@ class SessionFlights:
             entry.ticket.done(verdict)
             return True
         return False
+
+
+def _plan(remembered: Remembered | None, intent: Intent, *, now_ms: int) -> Plan:
+    org_id = org_of(intent)
+    if isinstance(intent, WorkflowStarted):
+        return Plan.opening(session_of(intent), org_id=org_id, now_ms=now_ms)
+    if remembered is None:
+        if isinstance(intent, SignalCame) and intent.kind == children.START:
+            return Plan.opening(intent.session_id, org_id=org_id, now_ms=now_ms)
+        raise NotFound
+    return Plan(remembered.view, org_id=org_id, now_ms=now_ms)
 
 
 def _check_org(plan: Plan, intent: Intent) -> None:

@@ -42,11 +42,17 @@ class Ticket(Protocol):
 
 
 class Aboard(Struct, Generic[Kind], eq=False):
-    """`conflicts`: how many flights left it as it was, for another engine moved its session."""
+    """`conflicts`: how many flights left it as it was, for another engine moved its session.
+
+    `late`: how many decisions took so long that they were refused for their date; the next one is
+    dated `ahead_ms`.
+    """
 
     intent: Kind
     ticket: Ticket
     conflicts: int = 0
+    late: int = 0
+    ahead_ms: int = 0
 
 
 Entry: TypeAlias = Aboard[Intent]
@@ -98,13 +104,20 @@ class Lane(Generic[Kind]):
             self._idle.set()
 
     def _board(self) -> list[Aboard[Kind]]:
-        """The next flight: as many as the bounds of items and bytes allow, but one at least."""
-        boarded = [self._waiting.popleft()]
-        weight = _weight(boarded[0])
+        """The next flight: as many as the bounds of items and bytes allow, but one at least.
+
+        Without the commands that nobody waits for any more. Of what is here no commit is under way
+        and none was seen to land, so it is as if they had never come.
+        """
+        boarded: list[Aboard[Kind]] = []
+        weight = 0
         items_max = self._halves.popleft() if self._halves else COMMIT_FLIGHT_ITEMS_MAX
         while self._waiting and len(boarded) < items_max:
+            if _is_left(self._waiting[0]):
+                self._waiting.popleft()
+                continue
             weight += _weight(self._waiting[0])
-            if weight > COMMIT_FLIGHT_BYTES_MAX:
+            if boarded and weight > COMMIT_FLIGHT_BYTES_MAX:
                 break
             boarded.append(self._waiting.popleft())
         return boarded
@@ -151,6 +164,14 @@ class Lane(Generic[Kind]):
 def _weight(entry: Aboard[Kind]) -> int:
     intent = entry.intent
     return plain.weight_of(intent) if isinstance(intent, PlainIntent) else weight_of(intent)
+
+
+def _is_left(entry: Aboard[Kind]) -> bool:
+    """Whether its caller is gone: he has no answer, and asks again if he still wants it."""
+    ticket = entry.ticket
+    if not isinstance(entry.intent, AnyCommand) or not isinstance(ticket, FutureTicket):
+        return False
+    return ticket.future.cancelled()
 
 
 def _keep_incidents(entries: list[Aboard[Kind]], error: MainspringError) -> list[Aboard[Kind]]:
@@ -219,7 +240,7 @@ class Lanes:
 
 
 class FutureTicket:
-    """For callers that wait. A caller that left is not told; its commit stands."""
+    """For callers that wait. One that left is not told; what has taken off for him is committed."""
 
     def __init__(self) -> None:
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

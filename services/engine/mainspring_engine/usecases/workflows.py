@@ -26,7 +26,7 @@ from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import input_of
-from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.lane import FutureTicket, Lanes
 from mainspring_engine.usecases.queries import Queries
 from mainspring_kernel.errors import (
     Conflict,
@@ -106,19 +106,18 @@ class Workflows:
         self, commands: tuple[StartWorkflow, ...]
     ) -> tuple[Started | MainspringError, ...]:
         """Answers in order; a refused one does not touch the others. They ride together."""
+        # Who leaves, leaves all of them: gather says so to each.
         asked = [self._started_or_refused(command) for command in commands]
-        return tuple([
-            answer if isinstance(answer, MainspringError) else await _started(answer)
-            for answer in asked
-        ])  # fmt: skip
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        return tuple(_started(answer) for answer in answers)
 
-    def _started_or_refused(
-        self, command: StartWorkflow
-    ) -> asyncio.Future[Answer] | MainspringError:
+    def _started_or_refused(self, command: StartWorkflow) -> asyncio.Future[Answer]:
         try:
             return self._starting(command)
         except MainspringError as error:
-            return error
+            refused = FutureTicket()
+            refused.failed(error)
+            return refused.future
 
     def _starting(self, command: StartWorkflow) -> asyncio.Future[Answer]:
         """The answer to come. Raises what refuses it at once."""
@@ -271,12 +270,10 @@ class Workflows:
         return ""
 
 
-async def _started(asked: asyncio.Future[Answer]) -> Started | MainspringError:
-    try:
-        answer = await asked
-    except MainspringError as error:
-        return error
-    assert isinstance(answer, Started)  # noqa: S101 - one type per command
+def _started(answer: Answer | BaseException) -> Started | MainspringError:
+    if isinstance(answer, BaseException) and not isinstance(answer, MainspringError):
+        raise answer
+    assert isinstance(answer, Started | MainspringError)  # noqa: S101 - one type per command
     return answer
 
 
