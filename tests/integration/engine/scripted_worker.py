@@ -81,6 +81,12 @@ class ScriptedWorker:
             self._outgoing.put_nowait(None)
             await asyncio.wait({self._reader})
 
+    async def ended(self) -> None:
+        """Returns once the engine has ended the stream."""
+        assert self._reader is not None
+        async with asyncio.timeout(10):
+            await asyncio.wait({self._reader})
+
     def send(self, frame: FromWorker) -> None:
         self._outgoing.put_nowait(frame)
 

@@ -1,11 +1,15 @@
 """A worker that says what is not so: it is refused, and the work of others goes on untouched."""
 
 import asyncio
+from uuid import UUID
 
 import msgspec
 import pytest
 
+from mainspring_engine.adapters.postgres.workflows import PostgresWorkflows
 from mainspring_engine.domain.intents import Emitted
+from mainspring_engine.domain.limits import FRAME_PARTS_MAX
+from mainspring_engine.ports.workflows import RecordedPage
 from mainspring_engine.usecases.lane import FutureTicket
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.frames import (
@@ -197,3 +201,59 @@ async def test_a_result_that_cannot_be_read_ends_nothing(house: House) -> None:
         assert refused.verdict is Verdict.INVALID
         assert (await worker.acknowledged()).verdict is Verdict.COMMITTED
         await worker.leave()
+
+
+async def test_who_asks_for_one_history_forty_thousand_times_is_read_it_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads of all workers share their connections with the commits."""
+    mine, theirs = await house.session(), await house.session()
+    liar, honest = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    reads: list[UUID] = []
+    recorded = PostgresWorkflows.recorded
+
+    async def counted(rows: PostgresWorkflows, workflow_id: UUID, *, after: str) -> RecordedPage:
+        reads.append(workflow_id)
+        return await recorded(rows, workflow_id, after=after)
+
+    monkeypatch.setattr(PostgresWorkflows, "recorded", counted)
+    async with house.working() as engine:
+        await liar.attach(engine.conversations, slots=1)
+        await house.say(engine, mine, "hello")
+        task, _ = await liar.next_reason()
+        await honest.attach(engine.conversations)
+        await house.say(engine, theirs, "hello")
+        other, _ = await honest.next_reason()
+
+        wanted = HistoryWanted(held=task.held, after="")
+        liar.send(FromWorker(histories_wanted=(wanted,) * 40_000))
+        honest.reply(other, "the truth")
+
+        assert (await honest.acknowledged()).verdict is Verdict.COMMITTED
+        liar.reply(task, "as true")
+        assert (await liar.acknowledged()).verdict is Verdict.COMMITTED
+        assert len(reads) == 1
+        await liar.leave()
+        await honest.leave()
+
+
+async def test_a_frame_with_more_than_a_worker_has_to_say_ends_its_stream_alone(
+    house: House,
+) -> None:
+    session = await house.session()
+    liar, honest = ScriptedWorker(house.ids), ScriptedWorker(house.ids)
+    async with house.working() as engine:
+        await liar.attach(engine.conversations, slots=1)
+        await house.say(engine, session, "hello")
+        task, _ = await liar.next_reason()
+
+        emit = Emit(held=task.held, counter=1, events=(RECOVERED,))
+        liar.send(FromWorker(emits=(emit,) * (FRAME_PARTS_MAX + 1)))
+        await liar.ended()
+        await honest.attach(engine.conversations)
+        again, _ = await honest.next_reason()
+        honest.reply(again, "the truth")
+
+        assert (await honest.acknowledged()).verdict is Verdict.COMMITTED
+        await honest.leave()
+    assert RECOVERED.type not in await house.types(session)

@@ -1,9 +1,11 @@
 """Batches outside the lanes: what one item breaks, the others of its flight do not pay for."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
+from mainspring_engine.domain.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_kernel.errors import Unavailable
 
@@ -58,3 +60,20 @@ async def test_while_the_store_is_away_a_flight_is_dropped_whole() -> None:
     flights = Flights(3, error=Unavailable("away"))
 
     assert await flown(flights, range(7)) == [-1]
+
+
+async def test_who_asks_for_much_delays_nobody_but_himself() -> None:
+    flights = Flights(error=ValueError())
+    batcher, (greedy, modest) = Batcher(flights.fly), (UUID(int=1), UUID(int=2))
+    for item in range(3 * SWEEP_BATCH_ROWS_MAX):
+        batcher.put(item, by=greedy)
+    for item in (-3, -2, -1):
+        batcher.put(item, by=modest)
+
+    work = asyncio.create_task(batcher.work())
+    async with asyncio.timeout(10):
+        await flights.last.wait()
+    work.cancel()
+    await asyncio.wait({work})
+
+    assert flights.landed[:7] == [0, -3, 1, -2, 2, -1, 3]

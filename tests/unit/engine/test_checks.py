@@ -5,7 +5,14 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_engine.domain.checks import check_attach, check_result, check_steps, check_wanted
+from mainspring_engine.domain.checks import (
+    check_attach,
+    check_frame,
+    check_result,
+    check_steps,
+    check_wanted,
+)
+from mainspring_engine.domain.limits import FRAME_PARTS_MAX, WORKER_SLOTS_MAX
 from mainspring_kernel.declaration_limits import WAIT_MS_MAX
 from mainspring_kernel.limits import (
     WORKFLOW_STEPS_PER_FRAME_MAX,
@@ -13,7 +20,7 @@ from mainspring_kernel.limits import (
     WORKFLOW_VALUE_BYTES_MAX,
 )
 from mainspring_schema.events import Usage
-from mainspring_schema.frames import Attach, Held, HistoryWanted
+from mainspring_schema.frames import Attach, Beat, Emit, FromWorker, Held, HistoryWanted
 from mainspring_schema.tasks import (
     Judged,
     ReasonResult,
@@ -113,6 +120,31 @@ def test_places_that_nothing_has_are_not_looked_for(after: str, places: tuple[st
     check_wanted(HistoryWanted(held=held, after="a1~1/2", places=("3", "4/1")))
     with pytest.raises(msgspec.DecodeError):
         check_wanted(HistoryWanted(held=held, after=after, places=places))
+
+
+EMIT = Emit(held=Held(UUID(int=1), 1), counter=1)
+
+
+@pytest.mark.parametrize(
+    ("fits", "too_much"),
+    [
+        (
+            FromWorker(emits=(EMIT,) * FRAME_PARTS_MAX),
+            FromWorker(emits=(EMIT,) * (FRAME_PARTS_MAX + 1)),
+        ),
+        (
+            FromWorker(beat=Beat(held=(EMIT.held,) * WORKER_SLOTS_MAX)),
+            FromWorker(beat=Beat(held=(EMIT.held,) * (WORKER_SLOTS_MAX + 1))),
+        ),
+    ],
+    ids=["events", "names"],
+)
+def test_a_frame_says_no_more_than_a_worker_can_have(
+    fits: FromWorker, too_much: FromWorker
+) -> None:
+    check_frame(fits)
+    with pytest.raises(msgspec.ValidationError, match="a frame with"):
+        check_frame(too_much)
 
 
 ATTACH = Attach(

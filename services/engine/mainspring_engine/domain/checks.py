@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from mainspring_engine.domain.limits import WORKER_SLOTS_MAX
+from mainspring_engine.domain.limits import FRAME_PARTS_MAX, WORKER_SLOTS_MAX
 from mainspring_kernel.declaration_limits import WAIT_MS_MAX
 from mainspring_kernel.limits import (
     DISPLAY_NAME_CHARS_MAX,
@@ -16,7 +16,7 @@ from mainspring_kernel.limits import (
 )
 from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.events import Usage
-from mainspring_schema.frames import COUNT_MAX, Attach, Emit, HistoryWanted
+from mainspring_schema.frames import COUNT_MAX, Attach, Emit, FromWorker, HistoryWanted
 from mainspring_schema.keys import flaw_in, flaw_of_name, flaw_of_start_bound
 from mainspring_schema.tasks import (
     Judged,
@@ -121,6 +121,17 @@ def check_attach(attach: Attach) -> None:
         raise msgspec.ValidationError(message)
     if not 0 <= attach.slots <= WORKER_SLOTS_MAX or not 0 <= attach.attach_number < _NUMBERS_END:
         message = f"attach {attach.attach_number} with {attach.slots} slots"
+        raise msgspec.ValidationError(message)
+
+
+def check_frame(frame: FromWorker) -> None:
+    """The same of how much it says at once."""
+    parts = max(len(frame.results), len(frame.emits), len(frame.progress))
+    beat = () if frame.beat is None else frame.beat.held
+    of_slots = (frame.starts, frame.returned, beat, frame.configs_wanted, frame.histories_wanted)
+    named = max(map(len, of_slots))
+    if parts > FRAME_PARTS_MAX or named > WORKER_SLOTS_MAX:
+        message = f"a frame with {parts} results, events or reports, or {named} tasks by name"
         raise msgspec.ValidationError(message)
 
 

@@ -75,6 +75,10 @@ STREAM_GRACE_S: Final = 1.0
 """A broken stream may come back elsewhere before its unstarted tasks are released."""
 STREAMS_LEAVE_S: Final = 3.0
 """How long a draining engine waits for its workers to attach elsewhere; then it ends streams."""
+CONFIGS_READ_MAX: Final = 64
+"""Configurations that are read at once for one stream; it has one such read under way."""
+FRAME_PARTS_MAX: Final = 1024
+"""Results, events or reports in one frame of a worker: four times what ours send. Each is work."""
 LOOK_OVER_REST_S: Final = 20.0
 """Between two looks at what the tables say that one worker holds: each is a read."""
 NEWCOMERS_REST_S: Final = 1.0
@@ -170,6 +174,10 @@ HISTORY_PAGE_ROWS_MAX: Final = 500
 """Recorded steps in one answer to a worker."""
 HISTORY_PAGE_BYTES_MAX: Final = 1 * MIB
 """The same in bytes, for a frame; an answer holds one step at least."""
+HISTORY_READS_MAX: Final = 4
+"""Of those at once for one stream: a read each, of which all streams share the connections."""
+HISTORY_PAGES_UNREAD_MAX: Final = 16
+"""Such answers that wait for a worker to read its stream; those who want more ask again."""
 PROGRESS_STEPS_MAX: Final = 64
 """Steps at work in one workflow whose reports its next attempt gets: half a frame at most."""
 PROGRESS_FORGOTTEN_ROWS_MAX: Final = 1000

@@ -75,6 +75,10 @@ class Outbox(Protocol):
 
     def history(self, history: History) -> None: ...
 
+    def pages_unread(self) -> int:
+        """Histories that were put and are in no frame yet."""
+        ...
+
 
 class AttemptEnd(Struct, frozen=True, kw_only=True):
     """An attempt that closed, with what its span needs. `claimed_ms` 0: it was never claimed."""

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from mainspring_engine.domain.limits import SWEEP_BATCH_ROWS_MAX
 from mainspring_kernel.errors import Unavailable
@@ -18,15 +21,18 @@ class Batcher(Generic[T]):
     A flight that fails because the store is away is dropped; a lease covers what it would have
     done. Starts, which nobody asks for again, wait for the store in their own flight. One that
     fails otherwise flies again in halves, until who is at fault is alone: others' leases hold.
+
+    Of what waits, those who asked board in turns: whoever asks for much delays nobody but himself.
     """
 
     def __init__(self, fly: Callable[[tuple[T, ...]], Awaitable[None]]) -> None:
         self._fly = fly
-        self._waiting: list[T] = []
+        self._waiting: OrderedDict[UUID | None, deque[T]] = OrderedDict()
+        """By who asks, whose turn it is first."""
         self._wake = asyncio.Event()
 
-    def put(self, item: T) -> None:
-        self._waiting.append(item)
+    def put(self, item: T, *, by: UUID | None = None) -> None:
+        self._waiting.setdefault(by, deque()).append(item)
         self._wake.set()
 
     async def work(self) -> None:
@@ -34,9 +40,15 @@ class Batcher(Generic[T]):
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                batch = tuple(self._waiting[:SWEEP_BATCH_ROWS_MAX])
-                del self._waiting[: len(batch)]
-                await self._flown(batch)
+                await self._flown(tuple(islice(self._board(), SWEEP_BATCH_ROWS_MAX)))
+
+    def _board(self) -> Iterator[T]:
+        while self._waiting:
+            by, items = self._waiting.popitem(last=False)
+            item = items.popleft()
+            if items:
+                self._waiting[by] = items
+            yield item
 
     async def _flown(self, batch: tuple[T, ...]) -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 
-from mainspring_engine.domain.checks import check_attach
+from mainspring_engine.domain.checks import check_attach, check_frame
 from mainspring_engine.usecases.attachments import Attachment
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.worker_streams import WorkerStreams
@@ -37,6 +37,7 @@ class Conversations:
             raise MalformedBody(detail)
         try:
             check_attach(first.attach)
+            check_frame(first)
         except msgspec.ValidationError as error:
             raise MalformedBody(str(error)) from error
         outbox = FrameOutbox()
@@ -61,12 +62,15 @@ class Conversations:
     ) -> None:
         try:
             async for frame in frames:
+                check_frame(frame)
                 self._streams.receive(attachment, frame)
                 if outbox.overflowed:
                     _log.error(
                         "worker %s reads too slowly: its stream is ended", attachment.incarnation
                     )
                     return
+        except msgspec.ValidationError as error:
+            _log.warning("the stream of worker %s is ended: %s", attachment.incarnation, error)
         finally:
             outbox.close()
 

@@ -1,26 +1,86 @@
 """What a worker is told of a workflow's recorded steps."""
 
 import logging
+from collections.abc import Callable, Coroutine
 from typing import Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from mainspring_engine.domain.checks import check_wanted
+from mainspring_engine.domain.limits import HISTORY_PAGES_UNREAD_MAX, HISTORY_READS_MAX
 from mainspring_engine.ports.store import Store
 from mainspring_engine.ports.workflows import RecordedPage
 from mainspring_engine.usecases.attachments import Attachment
 from mainspring_kernel.errors import Conflict, Unavailable
-from mainspring_schema.frames import History, HistoryWanted
+from mainspring_schema.frames import Held, History, HistoryWanted
 from mainspring_schema.workflows import INPUT_STEP, StepRecord, prefix_of
 
 _log = logging.getLogger(__name__)
 _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
+class _Questions:
+    """What one stream asks: of each attempt one is being read, and the newest behind it waits."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Held, HistoryWanted] = {}
+        self._reading: dict[Held, HistoryWanted] = {}
+
+    def put(self, wanted: HistoryWanted) -> None:
+        """A repeat of what is being read gets that answer."""
+        if self._reading.get(wanted.held) == wanted:
+            self._waiting.pop(wanted.held, None)
+        else:
+            self._waiting[wanted.held] = wanted
+
+    def begin(self) -> HistoryWanted | None:
+        if len(self._reading) >= HISTORY_READS_MAX:
+            return None
+        held = next((held for held in self._waiting if held not in self._reading), None)
+        if held is None:
+            return None
+        self._reading[held] = wanted = self._waiting.pop(held)
+        return wanted
+
+    def end(self, wanted: HistoryWanted) -> None:
+        del self._reading[wanted.held]
+
+
 class Histories:
-    def __init__(self, store: Store) -> None:
+    """`spawn` has a read go on by itself."""
+
+    def __init__(self, store: Store, spawn: Callable[[Coroutine[None, None, None]], None]) -> None:
         self._store = store
+        self._spawn = spawn
+        self._questions: WeakKeyDictionary[Attachment, _Questions] = WeakKeyDictionary()
+
+    def asked(self, attachment: Attachment, wanted: tuple[HistoryWanted, ...]) -> None:
+        """Answers by and by. A worker that hears nothing asks again."""
+        questions = self._questions.setdefault(attachment, _Questions())
+        for one in wanted:
+            if attachment.given(one.held) is not None:
+                questions.put(one)
+        for held in {one.held: None for one in wanted if attachment.given(one.held) is None}:
+            attachment.outbox.lost(held)
+        self._go_on(attachment, questions)
+
+    def _go_on(self, attachment: Attachment, questions: _Questions) -> None:
+        while attachment.outbox.pages_unread() < HISTORY_PAGES_UNREAD_MAX:
+            wanted = questions.begin()
+            if wanted is None:
+                return
+            self._spawn(self._read(attachment, questions, wanted))
+
+    async def _read(
+        self, attachment: Attachment, questions: _Questions, wanted: HistoryWanted
+    ) -> None:
+        try:
+            await self.send(attachment, wanted)
+        finally:
+            questions.end(wanted)
+        self._go_on(attachment, questions)
 
     async def send(self, attachment: Attachment, wanted: HistoryWanted) -> None:
         """One page to who holds the workflow. While the store is away nothing comes: ask again.

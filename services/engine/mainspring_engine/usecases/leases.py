@@ -87,10 +87,12 @@ class Leases:
 
     def beat(self, attachment: Attachment, held: tuple[Held, ...]) -> None:
         for item in held:
-            self._renewals.put(Renewal(held=item, incarnation=attachment.incarnation))
+            renewal = Renewal(held=item, incarnation=attachment.incarnation)
+            self._renewals.put(renewal, by=attachment.incarnation)
 
     def start(self, attachment: Attachment, held: Held) -> None:
-        self._starts.put(Renewal(held=held, incarnation=attachment.incarnation))
+        start = Renewal(held=held, incarnation=attachment.incarnation)
+        self._starts.put(start, by=attachment.incarnation)
 
     def undelivered(self, held: Held) -> None:
         """A claim that could not be pushed."""

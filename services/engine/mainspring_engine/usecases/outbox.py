@@ -99,6 +99,9 @@ class FrameOutbox:
         self._histories.append(history)
         self._woken()
 
+    def pages_unread(self) -> int:
+        return len(self._histories)
+
     def leave(self) -> None:
         """Tells the worker to attach elsewhere."""
         self._leaving = True

@@ -37,7 +37,8 @@ class Reports:
         elif not _is_fit(progress):
             _answer(attachment, progress, Verdict.INVALID)
         else:
-            self._batcher.put(Report(progress=progress, incarnation=attachment.incarnation))
+            report = Report(progress=progress, incarnation=attachment.incarnation)
+            self._batcher.put(report, by=attachment.incarnation)
 
     async def _keep(self, reports: tuple[Report, ...]) -> None:
         newest: dict[tuple[UUID, str], Report] = {}

@@ -23,6 +23,7 @@ from mainspring_engine.ports.store import AttachRow, ExpiredTask, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.claiming import Claimer
+from mainspring_engine.usecases.configs import Configs
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.histories import Histories
 from mainspring_engine.usecases.lane import Lanes
@@ -30,13 +31,12 @@ from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import LeaseLost, Unavailable, ValidationFailed
+from mainspring_kernel.errors import LeaseLost, ValidationFailed
 from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.frames import (
     Acknowledgement,
     Attach,
     Attached,
-    Config,
     Emit,
     FromWorker,
     Held,
@@ -82,12 +82,12 @@ class WorkerStreams:
         self._lanes = lanes
         self._leases = leases
         self._claimer = claimer
-        self._agents = agents
         self._workers = workers
         self._holds = holds
         self._queries = queries
         self._clock = clock
-        self._histories = Histories(store)
+        self._histories = Histories(store, self._spawn)
+        self._configs = Configs(agents, self._spawn)
         self._background: set[asyncio.Task[None]] = set()
 
     async def attach(self, attach: Attach, outbox: Outbox) -> tuple[Attachment, Attached]:
@@ -138,7 +138,7 @@ class WorkerStreams:
         self._receive_results(attachment, frame.results)
         self._receive_about_held(attachment, frame)
         if frame.configs_wanted:
-            self._spawn(self._send_configs(attachment, frame.configs_wanted))
+            self._configs.asked(attachment, frame.configs_wanted)
         if frame.draining and not attachment.leaving:
             attachment.leaving = True
             self._roster.drain(attachment.incarnation)
@@ -154,7 +154,7 @@ class WorkerStreams:
             self._result(attachment, result)
 
     def _receive_about_held(self, attachment: Attachment, frame: FromWorker) -> None:
-        for held in frame.starts:
+        for held in dict.fromkeys(frame.starts):
             self._leases.start(attachment, held)
         for held in frame.returned:
             # What another one holds is not his to give back.
@@ -164,9 +164,9 @@ class WorkerStreams:
                 self._attachments.drop(attachment, held)
                 self._leases.returned(held)
         if frame.beat is not None:
-            self._beat(attachment, frame.beat.held)
-        for wanted in frame.histories_wanted:
-            self._spawn(self._histories.send(attachment, wanted))
+            self._beat(attachment, tuple(dict.fromkeys(frame.beat.held)))
+        if frame.histories_wanted:
+            self._histories.asked(attachment, frame.histories_wanted)
 
     def _beat(self, attachment: Attachment, held: tuple[Held, ...]) -> None:
         """A query has no lease: it lasts as long as somebody waits for it."""
@@ -266,16 +266,6 @@ class WorkerStreams:
             return
         intent = Emitted(session_id=task.session_id, org_id=task.org_id, emit=emit)
         self._lanes.put(intent, _EmitTicket(attachment, task, emit))
-
-    async def _send_configs(self, attachment: Attachment, hashes: tuple[bytes, ...]) -> None:
-        try:
-            bodies = await self._agents.bodies(hashes)
-        except Unavailable as error:
-            _log.warning("configurations wait: %s", error)
-            return
-        for config_hash, body in bodies.items():
-            attachment.configs.add(config_hash)
-            attachment.outbox.config(Config(hash=config_hash, body=body))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
