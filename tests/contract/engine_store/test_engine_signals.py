@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from mainspring_engine.domain.changes import Changes, NewSignal, TakeSignal
+from mainspring_engine.domain.limits import SIGNAL_READ_BYTES_MAX
 from mainspring_engine.domain.rows import Outcome, SignalRow
 from mainspring_schema.frames import Verdict
 from tests.contract.engine_store.engine_worlds import IDS, World
@@ -53,3 +54,26 @@ async def test_what_a_signal_said_is_kept_once_it_is_taken_and_its_workflow_ende
     assert await said(program.id, source, kind="signal:hurry") is None
     assert await said(program.id, IDS.uuid7(), kind="signal:approve") is None
     assert await said(IDS.uuid7(), source, kind="signal:approve") is None
+
+
+async def test_what_a_long_signal_says_is_read_by_itself_alone(world: World) -> None:
+    program = await Program(world).started()
+    short, long, taken = (IDS.uuid7() for _ in range(3))
+    body = b'"%s"' % (b"a" * SIGNAL_READ_BYTES_MAX)
+    kind = "signal:approve"
+    fits = body[:SIGNAL_READ_BYTES_MAX]
+    for source, said in ((short, fits), (long, body), (taken, b"3")):
+        new = NewSignal(source=source, kind=kind, body=said, taken=source == taken)
+        await program.commit(program.changes(workflows=(program.row(),), signals=(new,)))
+
+    rows = world.store.workflows
+    (waiting,) = (await rows.waiting((program.id,))).values()
+
+    assert waiting.signals == (
+        SignalRow(source=short, kind=kind, body=fits),
+        SignalRow(source=long, kind=kind, body=None, unread_bytes=len(body)),
+    )
+    assert [row.size for row in waiting.signals] == [len(fits), len(body)]
+    wanted = ((long, kind), (taken, kind), (short, "signal:hurry"), (IDS.uuid7(), kind))
+    assert await rows.said(program.id, wanted) == {(long, kind): body, (taken, kind): b"3"}
+    assert await rows.said(IDS.uuid7(), wanted) == {}

@@ -159,6 +159,13 @@ BUDGETS_TRUSTED_S: Final = 2.0
 
 WORKFLOW_SIGNALS_MAX: Final = 1000
 """Signals of one workflow that nothing took yet; the next gets 429."""
+WORKFLOW_SIGNALS_BYTES_MAX: Final = 16 * MIB
+"""Bytes of those, 32 of the largest; the next gets 429 as well. They lie in the tables for all."""
+SIGNAL_READ_BYTES_MAX: Final = 1024
+"""What one says is read with all that lie there up to here, a MiB for as many as may lie there;
+what is longer is read when it is taken."""
+SIGNALS_READ_BYTES_MAX: Final = 1 * MIB
+"""Longer ones that are read at once, one at least: a decision may take many, one by one."""
 WORKFLOW_HELD_RETRY_S: Final = 5.0
 """How soon a held workflow is tried again: another worker's code may fit. Grows."""
 WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0

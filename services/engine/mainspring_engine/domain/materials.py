@@ -6,7 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct, field, structs
 
-from mainspring_engine.domain.rows import OpenTask, Waiting
+from mainspring_engine.domain.limits import SIGNALS_READ_BYTES_MAX
+from mainspring_engine.domain.rows import OpenTask, SignalRow, Waiting
 from mainspring_engine.domain.turn.agent import TurnAgent
 from mainspring_engine.domain.turn.spending import Bounds
 from mainspring_engine.domain.workflow.charts import Chart, NoRecall, Recall
@@ -58,6 +59,16 @@ class WaitingMissing(Missing):
         self.workflow_id = workflow_id
 
 
+class SignalMissing(Missing):
+    """What a signal says that lies there: it is too long to be read with all others."""
+
+    def __init__(self, session_id: UUID, source: UUID, kind: str) -> None:
+        super().__init__(f"{kind} of {source}")
+        self.session_id = session_id
+        self.source = source
+        self.kind = kind
+
+
 class BudgetsMissing(Missing):
     """The budgets of a session, of its agent and of its organization."""
 
@@ -78,7 +89,7 @@ def _nobody(_org_id: UUID) -> bool:
 
 
 class Materials(Struct, kw_only=True):
-    """`steps` live for one flight, the other rows for a round: unlocked reads age at once.
+    """`steps` and `said` live for one flight, other rows for a round: unlocked reads age at once.
 
     `trace_ratio` is the part of new traces that is recorded; it is decided once per turn.
     """
@@ -90,6 +101,7 @@ class Materials(Struct, kw_only=True):
     steps: dict[tuple[UUID, str], bytes] = field(default_factory=dict)
     tasks: dict[UUID, tuple[OpenTask, ...]] = field(default_factory=dict)
     waiting: dict[UUID, Waiting] = field(default_factory=dict)
+    said: dict[tuple[UUID, UUID, str], bytes] = field(default_factory=dict)
     unrecorded: set[tuple[UUID, str]] = field(default_factory=set)
     budgets: dict[tuple[Subject, ...], Bounds] = field(default_factory=dict)
     recall: Recall = field(default_factory=NoRecall)
@@ -137,6 +149,28 @@ class Materials(Struct, kw_only=True):
         if waiting is None:
             raise WaitingMissing(workflow_id)
         return waiting
+
+    def body_of(self, session_id: UUID, signal: SignalRow) -> bytes:
+        """What a signal says that lies there. Raises SignalMissing."""
+        if signal.body is not None:
+            return signal.body
+        said = self.said.get((session_id, signal.source, signal.kind))
+        if said is None:
+            raise SignalMissing(session_id, signal.source, signal.kind)
+        return said
+
+    def unread(self, missing: SignalMissing) -> tuple[tuple[UUID, str], ...]:
+        """Source and kind of what is to be read: that one, and others that may be taken with it."""
+        found, left = [(missing.source, missing.kind)], SIGNALS_READ_BYTES_MAX
+        for row in self.waiting_of(missing.session_id).signals:
+            known = row.body is not None or (missing.session_id, row.source, row.kind) in self.said
+            if row.kind != missing.kind or row.source == missing.source or known:
+                continue
+            left -= row.size
+            if left < 0:
+                break
+            found.append((row.source, row.kind))
+        return tuple(found)
 
     def bounds(self, agent: TurnAgent, session_id: UUID, org_id: UUID) -> Bounds:
         subjects = agent.subjects(session_id, org_id)

@@ -191,11 +191,19 @@ class WaitRow(Struct, frozen=True, kw_only=True):
 
 
 class SignalRow(Struct, frozen=True, kw_only=True):
-    """A signal that came and was not taken yet, oldest first."""
+    """A signal that came and was not taken yet, oldest first.
+
+    `body` is None where it is longer than what is read with all others; it has `unread_bytes` then.
+    """
 
     source: UUID
     kind: str
-    body: bytes
+    body: bytes | None
+    unread_bytes: int = 0
+
+    @property
+    def size(self) -> int:
+        return self.unread_bytes if self.body is None else len(self.body)
 
 
 class Waiting(Struct, frozen=True, kw_only=True):

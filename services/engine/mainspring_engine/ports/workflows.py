@@ -63,7 +63,16 @@ class WorkflowRows(Protocol):
     """Raises `Unavailable` like the store it belongs to."""
 
     async def waiting(self, workflows: tuple[UUID, ...]) -> dict[UUID, Waiting]:
-        """What workflows wait for, and the signals that nothing took; none is absent."""
+        """What workflows wait for, and the signals that nothing took; none is absent.
+
+        What a signal says is left out above SIGNAL_READ_BYTES_MAX.
+        """
+        ...
+
+    async def said(
+        self, session_id: UUID, signals: tuple[tuple[UUID, str], ...]
+    ) -> dict[tuple[UUID, str], bytes]:
+        """What these say, by source and kind, taken or not; one that never came is absent."""
         ...
 
     async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:

@@ -27,6 +27,7 @@ from mainspring_engine.domain.materials import (
     Materials,
     Missing,
     NotYet,
+    SignalMissing,
     StepMissing,
     TasksMissing,
     WaitingMissing,
@@ -213,16 +214,27 @@ class SessionFlights:
             case TasksMissing():
                 materials.tasks.update(await self._store.open_tasks((missing.workflow_id,)))
                 materials.tasks.setdefault(missing.workflow_id, ())
-            case WaitingMissing():
-                found = await self._store.workflows.waiting((missing.workflow_id,))
-                waiting = found.get(missing.workflow_id, Waiting())
-                materials.waiting[missing.workflow_id] = waiting
+            case WaitingMissing() | SignalMissing():
+                await self._fetch_waiting(missing, materials)
             case BudgetsMissing(subjects=subjects):
                 (org_id,) = [one.id for one in subjects if one.type == "organization"]
                 found = await self._store.budgets.over(org_id, subjects)
                 materials.budgets[subjects] = Bounds(budgets=found)
             case _:
                 raise missing
+
+    async def _fetch_waiting(
+        self, missing: WaitingMissing | SignalMissing, materials: Materials
+    ) -> None:
+        rows = self._store.workflows
+        if isinstance(missing, WaitingMissing):
+            found = await rows.waiting((missing.workflow_id,))
+            materials.waiting[missing.workflow_id] = found.get(missing.workflow_id, Waiting())
+            return
+        # What is gone again lay there at another moment: no commit fits what is decided of it.
+        gone = {(missing.source, missing.kind): b"null"}
+        said = gone | await rows.said(missing.session_id, materials.unread(missing))
+        materials.said.update({(missing.session_id, *key): body for key, body in said.items()})
 
     def _try(self, group: list[Entry], materials: Materials) -> Decided:
         remembered = self._sessions.get(session_of(group[0].intent))

@@ -14,6 +14,7 @@ from mainspring_engine.domain.limits import (
     HISTORY_PAGE_BYTES_MAX,
     HISTORY_PAGE_ROWS_MAX,
     SIGNAL_LOST_TOLD_MAX,
+    SIGNAL_READ_BYTES_MAX,
     SIGNAL_RETRY_MS_MAX,
     SIGNAL_TRIES_MAX,
 )
@@ -188,8 +189,16 @@ class MemoryWorkflows:
         )
         return Waiting(
             waits=tuple(waits[step] for step in sorted(waits)),
-            signals=tuple(entry.row for entry in signals if not entry.taken),
+            signals=tuple(_in_short(entry.row) for entry in signals if not entry.taken),
         )
+
+    async def said(
+        self, session_id: UUID, signals: tuple[tuple[UUID, str], ...]
+    ) -> dict[tuple[UUID, str], bytes]:
+        with self._lock:
+            kept = self._tables.signals.get(session_id, {})
+            rows = {signal: kept[signal].row for signal in signals if signal in kept}
+            return {signal: row.body for signal, row in rows.items() if row.body is not None}
 
     async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
         with self._lock:
@@ -313,3 +322,10 @@ def _fits(wanted: WorkflowFilter) -> Callable[[WorkflowRow], bool]:
         )
 
     return fits
+
+
+def _in_short(row: SignalRow) -> SignalRow:
+    """Without what it says, where that is long."""
+    if row.size <= SIGNAL_READ_BYTES_MAX:
+        return row
+    return msgspec.structs.replace(row, body=None, unread_bytes=row.size)

@@ -14,6 +14,7 @@ from mainspring_engine.domain.limits import (
     HISTORY_PAGE_BYTES_MAX,
     HISTORY_PAGE_ROWS_MAX,
     SIGNAL_LOST_TOLD_MAX,
+    SIGNAL_READ_BYTES_MAX,
     SIGNAL_RETRY_MS_MAX,
     SIGNAL_TRIES_MAX,
     WORKFLOW_SIGNALS_MAX,
@@ -117,22 +118,30 @@ class PostgresWorkflows:
         # Two statements may see two moments: the workflow's rev tells, when it is committed on.
         waits = await self._database.fetch(WORKFLOWS["waits"], list(workflows))
         signals = await self._database.fetch(
-            WORKFLOWS["signals"], list(workflows), WORKFLOW_SIGNALS_MAX + WORKFLOW_WAITS_MAX
+            WORKFLOWS["signals"],
+            list(workflows),
+            WORKFLOW_SIGNALS_MAX + WORKFLOW_WAITS_MAX,
+            SIGNAL_READ_BYTES_MAX,
         )
         found: dict[UUID, tuple[list[WaitRow], list[SignalRow]]] = {}
         for row in waits:
             wait = wait_row(row)
             found.setdefault(wait.workflow_id, ([], []))[0].append(wait)
         for row in signals:
-            signal = SignalRow(
-                source=cast(UUID, row["source_turn"]),
-                kind=cast(str, row["kind"]),
-                body=cast(bytes, row["body"]),
-            )
-            found.setdefault(cast(UUID, row["session_id"]), ([], []))[1].append(signal)
+            found.setdefault(cast(UUID, row["session_id"]), ([], []))[1].append(_signal_row(row))
         return {
             id_: Waiting(waits=tuple(rows), signals=tuple(kept))
             for id_, (rows, kept) in found.items()
+        }
+
+    async def said(
+        self, session_id: UUID, signals: tuple[tuple[UUID, str], ...]
+    ) -> dict[tuple[UUID, str], bytes]:
+        sources, kinds = [source for source, _ in signals], [kind for _, kind in signals]
+        rows = await self._database.fetch(WORKFLOWS["said"], session_id, sources, kinds)
+        return {
+            (cast(UUID, row["source_turn"]), cast(str, row["kind"])): cast(bytes, row["body"])
+            for row in rows
         }
 
     async def untaken(self, *, older_than_ms: int, limit: int) -> tuple[UntakenSignal, ...]:
@@ -199,6 +208,16 @@ def _page(rows: Sequence[Row]) -> RecordedPage:
     bodies = tuple(cast(bytes, row["body"]) for row in rows[:HISTORY_PAGE_ROWS_MAX])
     full = sum(map(len, bodies)) >= HISTORY_PAGE_BYTES_MAX
     return RecordedPage(bodies=bodies, more=full or len(rows) > HISTORY_PAGE_ROWS_MAX)
+
+
+def _signal_row(row: Row) -> SignalRow:
+    body = cast("bytes | None", row["body"])
+    return SignalRow(
+        source=cast(UUID, row["source_turn"]),
+        kind=cast(str, row["kind"]),
+        body=body,
+        unread_bytes=cast(int, row["size"]) if body is None else 0,
+    )
 
 
 def wait_row(row: Row) -> WaitRow:

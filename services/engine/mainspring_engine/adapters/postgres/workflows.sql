@@ -26,21 +26,31 @@ order by workflow_id, step;
 
 -- name: signals
 -- Signals to workflows that nothing took: of parents and children, then people's, oldest first. At
--- most $2 of each.
+-- most $2 of each; what one says alone up to $3 bytes.
 -- repeatable
-select s.session_id, s.source_turn, s.kind, s.body
+select
+    s.session_id, s.source_turn, s.kind, s.size,
+    case when s.size <= $3::int then s.body end as body
 from unnest($1::uuid[]) as w (workflow_id)
 cross join
     lateral (
         select
-            x.session_id, x.source_turn, x.kind, x.body, x.created_at,
-            x.kind like 'signal:%' as of_people
+            x.session_id, x.source_turn, x.kind, x.body, octet_length(x.body) as size,
+            x.created_at, x.kind like 'signal:%' as of_people
         from engine.signal as x
         where x.session_id = w.workflow_id and x.consumed_by is null
         order by of_people, x.created_at, x.source_turn
         limit $2
     ) as s
 order by s.session_id, s.of_people, s.created_at, s.source_turn;
+
+-- name: said
+-- What signals of a session said, taken or not; $2 and $3 are their sources and kinds.
+-- repeatable
+select s.source_turn, s.kind, s.body
+from unnest($2::uuid[], $3::text[]) as w (source_turn, kind)
+inner join engine.signal as s on w.source_turn = s.source_turn and w.kind = s.kind
+where s.session_id = $1;
 
 -- name: signal_body
 -- What one signal said, taken or not.

@@ -55,7 +55,7 @@ def _waits(head: Head) -> bool:
 
 def _child_began(plan: Plan, signal: SignalRow, materials: Materials) -> None:
     """One whose call was cancelled before it was heard of must not go on alone."""
-    begun = _BEGUN.decode(signal.body)
+    begun = _BEGUN.decode(materials.body_of(plan.head.session_id, signal))
     _take(plan, signal)
     newest = plan.workflow
     if newest is not None and newest.id == begun.turn_id and _is_cancelled(plan, materials):
@@ -73,7 +73,7 @@ def _is_cancelled(plan: Plan, materials: Materials) -> bool:
 
 
 def _child_told(plan: Plan, signal: SignalRow, materials: Materials) -> None:
-    news = _NEWS.decode(signal.body)
+    news = _NEWS.decode(materials.body_of(plan.head.session_id, signal))
     running = plan.running
     turn = None if running is None else Turn(plan, running, materials)
     call = None if turn is None else _joined(turn, news)

@@ -78,7 +78,7 @@ def drop(plan: Plan, materials: Materials, child_turn: UUID) -> str | None:
     for row in _rows(plan, materials):
         if row.source == child_turn:
             _take(plan, row)
-            wakes = _BEGUN.decode(row.body).wakes
+            wakes = _begun(plan, row, materials).wakes
     return wakes
 
 
@@ -105,7 +105,8 @@ def stop_below(
     for row in _rows(plan, materials):
         if row.kind == LINK and (only is None or row.source in only):
             _take(plan, row)
-            stop(plan, row.source, _BEGUN.decode(row.body), body=GONE if plan.head.closed else b"")
+            begun = _begun(plan, row, materials)
+            stop(plan, row.source, begun, body=GONE if plan.head.closed else b"")
             told.add(row.source)
     return frozenset(told)
 
@@ -129,6 +130,10 @@ def _rows(plan: Plan, materials: Materials) -> list[SignalRow]:
         if new.to is None and not new.taken
     )
     return [row for row in (*kept, *fresh) if row.kind in (LINK, START)]
+
+
+def _begun(plan: Plan, row: SignalRow, materials: Materials) -> Begun:
+    return _BEGUN.decode(materials.body_of(plan.head.session_id, row))
 
 
 def _take(plan: Plan, row: SignalRow) -> None:

@@ -75,7 +75,7 @@ def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) ->
     if signal is None:
         return Verdict.STALE
     if intent.kind == children.START:
-        machine.start(plan, _START.decode(signal.body), materials)
+        machine.start(plan, _START.decode(materials.body_of(intent.session_id, signal)), materials)
         _take(plan, intent)
         return Verdict.COMMITTED
     going = _going(plan, materials)
@@ -87,9 +87,10 @@ def signal_came(plan: Plan, intent: intents.SignalCame, materials: Materials) ->
         return Verdict.COMMITTED
     is_declared = going.state.course is not None
     tasks = going.open_tasks() if intent.kind == children.CANCEL or is_declared else ()
+    body = materials.body_of(intent.session_id, signal)
     _take(plan, intent)
     if intent.kind == children.ENDED:
-        _child_ended(going, intent.source, _ENDED.decode(signal.body), tasks)
+        _child_ended(going, intent.source, _ENDED.decode(body), tasks)
     elif going.state.phase is Phase.CANCELLING:
         going.save()
     else:

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.changes import EndWait, NewSignal, NewWait, TakeSignal
-from mainspring_engine.domain.limits import WORKFLOW_SIGNALS_MAX
+from mainspring_engine.domain.limits import WORKFLOW_SIGNALS_BYTES_MAX, WORKFLOW_SIGNALS_MAX
 from mainspring_engine.domain.rows import SignalRow, Waiting, WaitRow
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.domain.workflow.going import Going
@@ -66,8 +66,9 @@ def came(going: Going, wait: Wait) -> bool:
     signal = next((s for s in rows(going).signals if _waits_for(wait, s.kind)), None)
     if signal is None:
         return False
+    body = going.materials.body_of(going.workflow.id, signal)
     _take(going, signal)
-    resolve(going, _record(wait, result=signal.body))
+    resolve(going, _record(wait, result=body))
     return True
 
 
@@ -105,12 +106,14 @@ def kind_of(name: str) -> str:
 
 
 def signalled(going: Going, command: SignalWorkflow) -> WaitRow | None:
-    """What waited for it. Without any it is kept for who may wait later."""
+    """What waited for it. Without any it is kept for who may wait later.
+
+    Raises TooManyRequests where too many or too large ones lie there.
+    """
     kind = kind_of(command.name)
     row = next((r for r in rows(going).waits if _waits_for(r.wait, kind)), None)
-    if row is None and going.state.signals >= WORKFLOW_SIGNALS_MAX:
-        detail = f"{WORKFLOW_SIGNALS_MAX} signals wait for this workflow"
-        raise TooManyRequests(detail)
+    if row is None:
+        _check_room(going, len(command.payload))
     taken = row is not None
     going.plan.signals.append(
         NewSignal(source=command.signal_id, kind=kind, body=command.payload, taken=taken)
@@ -220,6 +223,17 @@ def signal_view(command: SignalWorkflow) -> dict[str, object]:
 
 
 # ── small moves ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_room(going: Going, size: int) -> None:
+    if going.state.signals >= WORKFLOW_SIGNALS_MAX:
+        detail = f"{WORKFLOW_SIGNALS_MAX} signals wait for this workflow"
+        raise TooManyRequests(detail)
+    of_people = (row for row in rows(going).signals if row.kind.startswith(kind_of("")))
+    lying = sum(row.size for row in of_people)
+    if lying + size > WORKFLOW_SIGNALS_BYTES_MAX:
+        detail = f"signals of {lying} bytes wait for this workflow; {size} more are too many"
+        raise TooManyRequests(detail)
 
 
 def _waits_for(wait: Wait, kind: str) -> bool:
