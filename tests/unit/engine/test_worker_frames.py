@@ -6,24 +6,25 @@ from typing import cast
 
 from mainspring_engine.domain.holds import HoldTimes
 from mainspring_engine.domain.intents import Answered, Emitted
-from mainspring_engine.domain.limits import LOOK_OVER_REST_S
+from mainspring_engine.domain.limits import EMITS_UNANSWERED_MAX, LOOK_OVER_REST_S
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.gates import Gates
-from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.lane import Lanes, Ticket
 from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_engine.usecases.worker_streams import WorkerStreams
 from mainspring_kernel.clock import ManualClock
+from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SeededIds
 from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.codec import pack
-from mainspring_schema.frames import Beat, Emit, FromWorker, Held, Result, ToWorker
+from mainspring_schema.frames import Beat, Emit, FromWorker, Held, Result, ToWorker, Verdict
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import StepRecord
 
@@ -33,10 +34,11 @@ IDS = SeededIds(ManualClock(), seed=3)
 class TheLanes:
     def __init__(self) -> None:
         self.put_in: list[type] = []
+        self.tickets: list[Ticket] = []
 
-    def put(self, intent: object, ticket: object) -> None:
-        del ticket
+    def put(self, intent: object, ticket: Ticket) -> None:
         self.put_in.append(type(intent))
+        self.tickets.append(ticket)
 
 
 class Nobody:
@@ -101,6 +103,33 @@ async def test_a_worker_that_does_not_name_what_it_has_had_for_long_is_looked_ov
         streams.receive(attachment, FromWorker(beat=Beat(held=named)))
         await asyncio.sleep(0)
         assert leases.looks == looks
+
+
+async def test_a_stream_is_read_on_when_what_it_said_is_committed() -> None:
+    lanes, attachments = TheLanes(), Attachments()
+    streams = streams_of(lanes, attachments)
+    attachment, id_, held = (
+        Attachment(IDS.uuid7(), 1, FrameOutbox()),
+        IDS.uuid7(),
+        Held(IDS.uuid7(), 1),
+    )
+    attachments.hold(
+        attachment, HeldTask(held=held, session_id=id_, workflow_id=id_, org_id=DEFAULT_ORG_ID)
+    )
+    emits = [Emit(held=held, counter=number) for number in range(EMITS_UNANSWERED_MAX)]
+
+    streams.receive(attachment, FromWorker(emits=tuple(emits[1:])))
+    await streams.room(attachment)
+    streams.receive(attachment, FromWorker(emits=(emits[0],)))
+    waits = asyncio.create_task(streams.room(attachment))
+    await asyncio.sleep(0)
+    assert not waits.done()
+
+    lanes.tickets[0].failed(ValidationFailed("no honest worker says this"))
+    await waits
+    for ticket in lanes.tickets[1:]:
+        ticket.done(Verdict.COMMITTED)
+    await streams.room(attachment)
 
 
 def test_what_an_attempt_recorded_comes_before_the_result_that_ends_it() -> None:

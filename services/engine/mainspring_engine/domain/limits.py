@@ -79,6 +79,9 @@ CONFIGS_READ_MAX: Final = 64
 """Configurations that are read at once for one stream; it has one such read under way."""
 FRAME_PARTS_MAX: Final = 1024
 """Results, events or reports in one frame of a worker: four times what ours send. Each is work."""
+EMITS_UNANSWERED_MAX: Final = 1024
+"""Of one stream, which is not read on meanwhile: lanes take events in their order, and others' lie
+behind these, four flights of a lane."""
 LOOK_OVER_REST_S: Final = 20.0
 """Between two looks at what the tables say that one worker holds: each is a read."""
 NEWCOMERS_REST_S: Final = 1.0

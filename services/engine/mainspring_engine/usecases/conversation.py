@@ -69,6 +69,7 @@ class Conversations:
                         "worker %s reads too slowly: its stream is ended", attachment.incarnation
                     )
                     return
+                await self._streams.room(attachment)
         except msgspec.ValidationError as error:
             _log.warning("the stream of worker %s is ended: %s", attachment.incarnation, error)
         finally:

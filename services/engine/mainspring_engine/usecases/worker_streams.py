@@ -5,6 +5,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -24,6 +25,7 @@ from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.claiming import Claimer
 from mainspring_engine.usecases.configs import Configs
+from mainspring_engine.usecases.emitting import EmitTicket, Unanswered, level_of
 from mainspring_engine.usecases.gates import Gates
 from mainspring_engine.usecases.histories import Histories
 from mainspring_engine.usecases.lane import Lanes
@@ -31,7 +33,7 @@ from mainspring_engine.usecases.leases import Leases
 from mainspring_engine.usecases.queries import Queries
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import Clock
-from mainspring_kernel.errors import LeaseLost, ValidationFailed
+from mainspring_kernel.errors import LeaseLost
 from mainspring_kernel.limits import LEASE_S
 from mainspring_schema.frames import (
     Acknowledgement,
@@ -88,6 +90,7 @@ class WorkerStreams:
         self._clock = clock
         self._histories = Histories(store, self._spawn)
         self._configs = Configs(agents, self._spawn)
+        self._unanswered: WeakKeyDictionary[Attachment, Unanswered] = WeakKeyDictionary()
         self._background: set[asyncio.Task[None]] = set()
 
     async def attach(self, attach: Attach, outbox: Outbox) -> tuple[Attachment, Attached]:
@@ -180,6 +183,10 @@ class WorkerStreams:
                 attachment.outbox.renewed(asked)
         self._leases.beat(attachment, tuple(one for one in held if one not in self._queries))
 
+    async def room(self, attachment: Attachment) -> None:
+        """Returns once the stream may be read on: others' events wait in the same lanes."""
+        await self._unanswered_of(attachment).room()
+
     async def detach(self, attachment: Attachment) -> None:
         """The stream is gone; what it holds has a grace."""
         self._attachments.remove(attachment)
@@ -265,7 +272,10 @@ class WorkerStreams:
             attachment.outbox.emit(invalid)
             return
         intent = Emitted(session_id=task.session_id, org_id=task.org_id, emit=emit)
-        self._lanes.put(intent, _EmitTicket(attachment, task, emit))
+        self._lanes.put(intent, EmitTicket(attachment, task, emit, self._unanswered_of(attachment)))
+
+    def _unanswered_of(self, attachment: Attachment) -> Unanswered:
+        return self._unanswered.setdefault(attachment, Unanswered())
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -321,11 +331,6 @@ def _presence(attachment: Attachment, *, attached: bool = True, silent: bool = F
     )
 
 
-def _level_of(error: Exception) -> int:
-    """What no honest worker says is no fault of ours."""
-    return logging.WARNING if isinstance(error, ValidationFailed) else logging.ERROR
-
-
 class _ResultTicket:
     def __init__(
         self, attachment: Attachment, task: HeldTask, ended: Callable[[Route], None]
@@ -341,29 +346,8 @@ class _ResultTicket:
 
     def failed(self, error: Exception) -> None:
         told = self._task.told
-        _log.log(_level_of(error), "a result could not be committed: %s", error, extra=told)
+        _log.log(level_of(error), "a result could not be committed: %s", error, extra=told)
         self._tell(Verdict.INVALID)
 
     def _tell(self, verdict: Verdict) -> None:
         self._attachment.outbox.result(Acknowledgement(held=self._task.held, verdict=verdict))
-
-
-class _EmitTicket:
-    def __init__(self, attachment: Attachment, task: HeldTask, emit: Emit) -> None:
-        self._attachment = attachment
-        self._task = task
-        self._emit = emit
-
-    def done(self, answer: Answer) -> None:
-        verdict = answer if isinstance(answer, Verdict) else Verdict.COMMITTED
-        self._send(verdict)
-
-    def failed(self, error: Exception) -> None:
-        told = self._task.told
-        _log.log(_level_of(error), "events could not be committed: %s", error, extra=told)
-        self._send(Verdict.INVALID)
-
-    def _send(self, verdict: Verdict) -> None:
-        self._attachment.outbox.emit(
-            Acknowledgement(held=self._emit.held, verdict=verdict, counter=self._emit.counter)
-        )
