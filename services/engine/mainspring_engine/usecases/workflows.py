@@ -315,17 +315,19 @@ def _view(row: WorkflowRow) -> WorkflowView:
             type=row.type, key=row.key, queue=row.queue, phase=Phase.HELD, problem=problem
         )
     result, flaw = _outcome(row, state.problem)
+    status = _status(workflow.outcome, state.phase)
     return WorkflowView(
         workflow_id=workflow.id,
         type=row.type,
         key=row.key,
         queue=row.queue,
-        status=_status(workflow.outcome, state.phase),
+        status=status,
         started_ms=workflow.started_ms,
         result=result,
         flaw=flaw,
         waits=tuple(wait.wait for wait in row.waits if not wait.wait.is_of_cancel),
-        explanation=state.problem if state.phase is Phase.HELD else "",
+        # One that ended keeps the phase it had: what held it then tells nobody anything.
+        explanation=state.problem if status == "held" else "",
         parent_id=state.parent,
         forked_from=state.source,
         version="" if state.course is None else version_of(state.course.declaration),
