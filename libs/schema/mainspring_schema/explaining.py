@@ -12,7 +12,7 @@ Subject = Literal["task", "workflow", "session"]
 class Reason(Struct, frozen=True, kw_only=True):
     """One thing that is waited for. `code` is stable; `text` and `advice` are sentences for people.
 
-    `moving`: it comes to pass by itself and soon; nobody need do anything.
+    `moving`: it comes to pass by itself; nobody need do anything.
     """
 
     code: str

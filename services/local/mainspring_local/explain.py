@@ -29,7 +29,7 @@ async def show(url: str, id_: str, console: Console, *, org: str) -> None:
 
 def lines(id_: str, found: Explanation) -> list[str]:
     ended = any(reason.code == "ended" for reason in found.reasons)
-    moves = "" if ended else ", it moves"
+    moves = "" if ended else ", it goes on by itself"
     head = moves if found.moving else ", it waits for somebody"
     told = [f"{id_}: {found.state}{head}"]
     for reason in found.reasons:

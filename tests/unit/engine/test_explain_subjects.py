@@ -17,7 +17,7 @@ from mainspring_schema.operations import (
     LetterView,
     TaskDetails,
 )
-from mainspring_schema.workflows import Wait
+from mainspring_schema.workflows import ChildStart, Wait
 from tests.unit.engine.explained import (
     DELAYED,
     HEAD,
@@ -101,7 +101,8 @@ def test_a_turn_that_rests_for_a_budget_says_when_it_looks_again(due_ms: int | N
     found = told(snapshot(workflow=turn(resting), timers={TIMER: due_ms} if due_ms else {}))
 
     (reason,) = found.reasons
-    assert (reason.code, reason.until_ms, found.moving) == ("budget", due_ms, False)
+    assert (reason.code, reason.until_ms) == ("budget", due_ms)
+    assert found.moving is (due_ms is not None)
     assert ("looks again by itself at" in reason.text) is (due_ms is not None)
 
 
@@ -222,6 +223,16 @@ def test_a_workflow_that_waits_for_a_signal_names_it(timer: UUID | None, said: s
     assert "it waits for the signal paid" in reason.text
     assert said in reason.text
     assert reason.advice == "Send the signal paid to it."
+
+
+def test_a_workflow_that_waits_for_its_child_goes_on_when_that_one_ends() -> None:
+    child = ChildStart(type="pay", workflow_id=TASK)
+    wait = Wait(step="1", name="pay", kind="child", child=child)
+
+    found = told(waiting(WaitRow(workflow_id=TURN, wait=wait)))
+
+    assert ([reason.code for reason in found.reasons], found.moving) == (["child"], True)
+    assert "ask why that one does not move" in found.reasons[0].advice
 
 
 def test_a_held_workflow_says_where_its_code_differs() -> None:

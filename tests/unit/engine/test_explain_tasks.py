@@ -46,12 +46,6 @@ from tests.unit.engine.explained import (
             "workers_draining",
             "is draining",
         ),
-        (
-            ready(),
-            (msgspec.structs.replace(SEAT, held=4),),
-            "no_credit",
-            "all 4 of 1 workers are in use, and 7 tasks",
-        ),
         (ready(due_ms=NOW - 60_000), (SEAT,), "dispatch_late", "although 3 slots are free"),
     ],
 )
@@ -84,6 +78,7 @@ def test_an_open_circuit_counts_before_everything_else() -> None:
     assert reason.code == "circuit"
     assert "p/m is open after failures (provider_overloaded)" in reason.text
     assert (reason.since_ms, reason.until_ms) == (NOW - 1000, NOW + 9000)
+    assert reason.moving, "it is probed by itself"
 
 
 def test_a_circuit_that_an_operator_holds_open_says_so() -> None:
@@ -92,7 +87,16 @@ def test_a_circuit_that_an_operator_holds_open_says_so() -> None:
     reason = only(snapshot(ready(), circuits=(circuit,)))
 
     assert "held open by an operator (maintenance)" in reason.text
-    assert reason.until_ms is None
+    assert (reason.until_ms, reason.moving) == (None, False)
+
+
+def test_a_task_whose_workers_are_all_at_work_goes_on_by_itself() -> None:
+    found = told(snapshot(ready(), seats=(msgspec.structs.replace(SEAT, held=4),)))
+
+    assert [reason.code for reason in found.reasons] == ["no_credit"]
+    assert "all 4 of 1 workers are in use, and 7 tasks" in found.summary
+    assert found.reasons[0].advice
+    assert found.moving
 
 
 def test_a_task_without_a_slot_is_told_when_its_turn_should_come() -> None:
@@ -147,7 +151,7 @@ def test_a_task_that_no_worker_kept_says_who_had_it_last(closing: str) -> None:
 
     reason = only(snapshot(TaskFacts(task=task, last=last)))
 
-    assert reason.code == "not_kept"
+    assert (reason.code, reason.moving) == ("not_kept", False)
     assert "given out 4 times and no worker kept it; w1 had it last" in reason.text
     assert reason.until_ms == DELAYED.due_ms
 
@@ -158,7 +162,7 @@ def test_a_suspect_says_that_it_is_tried_alone() -> None:
     reason = only(snapshot(TaskFacts(task=task, last=failed(""))))
     before = only(snapshot(TaskFacts(task=msgspec.structs.replace(task, due_ms=NOW + 1000))))
 
-    assert reason.code == "suspect"
+    assert (reason.code, reason.moving) == ("suspect", True)
     assert "lost its worker 2 times, w1 last, and is tried alone" in reason.text
     assert before.code == "retry", "it is not its turn yet"
 
@@ -167,22 +171,28 @@ def test_a_suspect_says_that_it_is_tried_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("due_ms", "error", "code", "said"),
+    ("due_ms", "error", "code", "moving", "said"),
     [
-        (NOW + 8000, "rate_limited", "retry", "2 of 6 failed, the last one with rate_limited"),
-        (NOW + 8000, "version_conflict", "version", "whose code fits what is recorded"),
-        (NOW - 60_000, "rate_limited", "sweep_late", "nobody made it ready"),
-        (NOW + 8000, "joins_child", "waiting", "waits for a child session"),
+        (
+            NOW + 8000,
+            "rate_limited",
+            "retry",
+            True,
+            "2 of 6 failed, the last one with rate_limited",
+        ),
+        (NOW + 8000, "version_conflict", "version", False, "whose code fits what is recorded"),
+        (NOW - 60_000, "rate_limited", "sweep_late", False, "nobody made it ready"),
+        (NOW + 8000, "joins_child", "waiting", True, "waits for a child session"),
     ],
 )
 def test_a_delayed_task_tells_until_when_and_why(
-    due_ms: int, error: str, code: str, said: str
+    due_ms: int, error: str, code: str, moving: bool, said: str
 ) -> None:
     task = msgspec.structs.replace(DELAYED, due_ms=due_ms)
 
     reason = only(snapshot(TaskFacts(task=task, last=failed(error))))
 
-    assert reason.code == code
+    assert (reason.code, reason.moving) == (code, moving)
     assert said in reason.text
     assert reason.advice
 
@@ -209,3 +219,25 @@ def test_a_limit_of_none_says_that_the_key_was_paused() -> None:
 
     assert "it lets none run (1 still do)" in reason.text
     assert "raise the limit, or remove it" in reason.advice
+    assert not reason.moving
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (KeyLimit(key="queue:default", at_once=2, running=2), "2 of 2 at once are running"),
+        (KeyLimit(key="queue:default", rate=6, per_ms=60_000), "6 in 60 s"),
+    ],
+)
+def test_a_limit_that_is_used_up_makes_room_by_itself(limit: KeyLimit, said: str) -> None:
+    found = told(snapshot(ready(), limits=(limit,)))
+
+    assert [reason.code for reason in found.reasons] == ["limit"]
+    assert said in found.summary
+    assert found.moving
+
+
+def test_a_task_that_waits_for_others_to_end_goes_on_by_itself() -> None:
+    reason = only(snapshot(ready(status="waiting")))
+
+    assert (reason.code, reason.moving) == ("waiting", True)

@@ -21,11 +21,11 @@ def test_each_reason_stands_with_what_to_do_about_it() -> None:
     ]
 
 
-def test_what_moves_by_itself_says_so() -> None:
+def test_what_goes_on_by_itself_says_so() -> None:
     reason = Reason(code="at_work", text="it is at work", advice="", moving=True)
     found = Explanation(state="reason", moving=True, reasons=(reason,))
 
-    assert lines("turn_1", found)[0] == "turn_1: reason, it moves"
+    assert lines("turn_1", found)[0] == "turn_1: reason, it goes on by itself"
 
 
 def test_what_has_ended_does_not_move_and_may_wait_for_somebody_all_the_same() -> None:

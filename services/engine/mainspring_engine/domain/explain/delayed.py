@@ -46,19 +46,7 @@ def delayed(facts: TaskFacts, snapshot: Snapshot) -> Reason:
         return _joining(facts, due_ms)
     if last is not None and last.closing in _NOT_KEPT:
         return _not_kept(facts, last, due_ms)
-    ours = task.kind in ("reason", "tool")
-    said = f": {last.error_message}" if last is not None and last.error_message else ""
-    # How often a user's step is tried is for its code to say.
-    of = f" of {ATTEMPTS_PER_STEP_MAX}" if ours else ""
-    return reason(
-        facts,
-        "retry",
-        f"{named(task)} waits until {rfc3339(due_ms)} for its next attempt; {task.failures}{of} "
-        f"failed, the last one with {code}{said}",
-        advice=f"It is tried by itself; cancel {'the turn' if ours else 'it'} to stop it.",
-        since_ms=None if last is None else last.closed_ms,
-        until_ms=due_ms,
-    )
+    return _retry(facts, code, due_ms)
 
 
 def _is_swept(snapshot: Snapshot) -> bool:
@@ -76,6 +64,7 @@ def _suspect(facts: TaskFacts, since_ms: int) -> Reason:
         f"others of the queue {task.queue} of which the same is true",
         advice="They are tried one after the other. The next death sets one aside: see the log of "
         "its worker.",
+        moving=True,
         since_ms=since_ms,
     )
 
@@ -89,6 +78,24 @@ def _not_kept(facts: TaskFacts, last: AttemptView, due_ms: int) -> Reason:
         f"{last.worker_name} had it last ({last.closing}), the next try is at {rfc3339(due_ms)}",
         advice="See its worker's log: it may be too old to read the task.",
         since_ms=last.closed_ms,
+        until_ms=due_ms,
+    )
+
+
+def _retry(facts: TaskFacts, code: str, due_ms: int) -> Reason:
+    task, last = facts.task, facts.last
+    ours = task.kind in ("reason", "tool")
+    said = f": {last.error_message}" if last is not None and last.error_message else ""
+    # How often a user's step is tried is for its code to say.
+    of = f" of {ATTEMPTS_PER_STEP_MAX}" if ours else ""
+    return reason(
+        facts,
+        "retry",
+        f"{named(task)} waits until {rfc3339(due_ms)} for its next attempt; {task.failures}{of} "
+        f"failed, the last one with {code}{said}",
+        advice=f"It is tried by itself; cancel {'the turn' if ours else 'it'} to stop it.",
+        moving=True,
+        since_ms=None if last is None else last.closed_ms,
         until_ms=due_ms,
     )
 

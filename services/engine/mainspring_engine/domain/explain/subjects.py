@@ -146,6 +146,7 @@ def _resting(state: turns.TurnState, due_ms: int | None) -> Reason:
         code="budget",
         text=text,
         advice="Raise the budget and POST to the session's resume.",
+        moving=due_ms is not None,
         until_ms=due_ms,
     )
 
@@ -227,7 +228,8 @@ def _wait(row: WaitRow, snapshot: Snapshot) -> Reason:
         return Reason(
             code="child",
             text=f"it waits for its child {wait.name} ({child}){until}",
-            advice="Ask why that one does not move.",
+            advice="Where that takes long, ask why that one does not move.",
+            moving=True,
             until_ms=due_ms,
         )
     return Reason(

@@ -27,7 +27,8 @@ def why(facts: TaskFacts, snapshot: Snapshot) -> Reason:
         case "delayed":
             return delayed(facts, snapshot)
         case "waiting":
-            return reason(facts, "waiting", f"{named(facts.task)} waits for something else to end")
+            text = f"{named(facts.task)} waits for something else to end"
+            return reason(facts, "waiting", text, moving=True)
         case "closed":
             return reason(facts, "closed", f"{named(facts.task)} is closed", moving=True)
         case _:
@@ -96,6 +97,7 @@ def _circuit(facts: TaskFacts, circuit: Circuit, now_ms: int) -> Reason:
         "circuit",
         f"{waits} {word} after failures ({circuit.reason or 'unknown'})",
         advice="It is probed by itself; look at what fails behind it, or force the circuit closed.",
+        moving=True,
         since_ms=circuit.opened_ms,
         until_ms=now_ms + circuit.wait_ms,
     )
@@ -118,6 +120,7 @@ def _limit(facts: TaskFacts, limit: KeyLimit) -> Reason:
             "limit",
             f"{waits} {limit.running} of {limit.at_once} at once are running",
             advice="It goes on when one of them ends; raise the limit, or look at what runs.",
+            moving=True,
             since_ms=facts.task.due_ms,
         )
     return reason(
@@ -125,6 +128,7 @@ def _limit(facts: TaskFacts, limit: KeyLimit) -> Reason:
         "limit",
         f"{waits} {limit.rate} in {(limit.per_ms or 0) / 1000:g} s",
         advice="It goes on as the limit's time comes; raise the limit to let more through.",
+        moving=True,
         since_ms=facts.task.due_ms,
     )
 
@@ -162,7 +166,8 @@ def _no_credit(facts: TaskFacts, seats: list[SeatSample], hold_s: float | None) 
         "no_credit",
         f"{named(facts.task)} waits for a free slot: all {slots} of {active} workers are in use, "
         f"and {before} tasks of its route are before it{_expected(facts.ahead, slots, hold_s)}",
-        advice="Start more workers, or give them more slots.",
+        advice="It goes on when one of them is free; start more workers, or give them more slots.",
+        moving=True,
         since_ms=facts.task.due_ms,
     )
 

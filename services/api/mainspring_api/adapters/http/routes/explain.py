@@ -27,7 +27,7 @@ SUBJECTS: dict[str, Subject] = {
 
 
 class ReasonOut(Struct, frozen=True, kw_only=True):
-    """`moving`: it comes to pass by itself and soon. `advice` is empty where none is needed."""
+    """`moving`: it comes to pass by itself. `advice` is empty where none is needed."""
 
     code: str
     text: str
