@@ -117,6 +117,7 @@ class History:
             (self._renew, 3),
             (self._start, 3),
             (self._acknowledge, 1),
+            (self._lapse, 1),
             (self._release, 2),
             (self._attach, 1),
             (self._look, 2),
@@ -278,6 +279,11 @@ class History:
         if (renewal := self._renewal()) is not None:
             handed = Handed(held=renewal.held, incarnation=renewal.incarnation, attach_number=1)
             await self._both("acknowledge", lambda s: s.acknowledge((handed,)))
+
+    async def _lapse(self) -> None:
+        if (renewal := self._renewal()) is not None:
+            handed = Handed(held=renewal.held, incarnation=renewal.incarnation, attach_number=1)
+            await self._both("lapse", lambda s: s.lapse((handed,)))
 
     async def _release(self) -> None:
         held, draws = self._one_held(), self.draws

@@ -6,7 +6,7 @@ from mainspring_engine.domain.changes import MarkTask
 from mainspring_engine.domain.loss import LOSS_RESTS_MS, needs_lane
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, TaskState
-from mainspring_engine.ports.store import Release
+from mainspring_engine.ports.store import Handed, Release
 from mainspring_schema.frames import Held, Verdict
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, close
 from tests.contract.engine_store.test_engine_store_time import ALL, expired, held_task
@@ -50,6 +50,53 @@ async def test_a_release_compares_under_the_lock(
     )
 
     assert await session.world.store.release((release,)) == (Verdict.STALE,)
+
+
+async def test_a_lease_that_is_ended_early_is_one_that_ran_out(
+    session: Session, worker: Worker
+) -> None:
+    held, store = await held_task(session, worker), session.world.store
+    handed = Handed(held=held, incarnation=worker.id, attach_number=1)
+    await session.world.pass_time(1)
+    before = await expired(session.world, held)
+
+    lapsed = await store.lapse((handed, handed))
+
+    assert (before, set(lapsed)) == (None, {Verdict.COMMITTED})
+    assert await expired(session.world, held) is not None
+    release = Release(held=held, closing=Closing.UNDELIVERED, expired_only=True)
+    assert await store.release((release,)) == (Verdict.COMMITTED,)
+
+
+async def test_a_worker_that_came_back_with_its_task_has_a_lease_again(
+    session: Session, worker: Worker
+) -> None:
+    held, store = await held_task(session, worker), session.world.store
+    handed = Handed(held=held, incarnation=worker.id, attach_number=worker.attach_number)
+    await store.lapse((handed,))
+    worker.attach_number += 1
+
+    await store.attach((worker.attach_row(held),))
+
+    assert await expired(session.world, held) is None
+    assert await store.lapse((handed,)) == (Verdict.STALE,)
+    assert await expired(session.world, held) is None
+
+
+@pytest.mark.parametrize("why", ["fence", "worker", "attach", "open"])
+async def test_only_the_attempt_that_a_stream_carried_loses_its_lease(
+    session: Session, worker: Worker, why: str
+) -> None:
+    held = await held_task(session, worker)
+    handed = Handed(
+        held=Held(IDS.uuid7() if why == "open" else held.task_id, 2 if why == "fence" else 1),
+        incarnation=IDS.uuid7() if why == "worker" else worker.id,
+        attach_number=2 if why == "attach" else 1,
+    )
+
+    assert await session.world.store.lapse((handed,)) == (Verdict.STALE,)
+
+    assert await expired(session.world, held) is None
 
 
 async def test_a_task_that_no_worker_keeps_rests_ever_longer_and_ends_with_its_lease(

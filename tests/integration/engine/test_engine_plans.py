@@ -11,7 +11,7 @@ from mainspring_testkit.fixtures import Database as OwnDatabase
 HERE = "mainspring_engine.adapters.postgres"
 
 
-@pytest.mark.parametrize("name", ["renew", "acknowledge", "start"])
+@pytest.mark.parametrize("name", ["renew", "acknowledge", "lapse", "start"])
 def test_a_beat_reads_no_index_of_states(module_database: OwnDatabase, name: str) -> None:
     query = load_queries(HERE, "tasks.sql")[name]
 

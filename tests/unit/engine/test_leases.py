@@ -5,8 +5,16 @@ from collections.abc import Collection
 from typing import cast
 from uuid import UUID
 
+import msgspec
+import pytest
+
 from mainspring_engine.domain.intents import Died, Intent
-from mainspring_engine.domain.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX, UNSETTLED_REST_S
+from mainspring_engine.domain.limits import (
+    STREAM_GRACE_S,
+    SWEEP_BATCH_ROWS_MAX,
+    UNSETTLED_REST_S,
+    WORKER_DEATHS_MAX,
+)
 from mainspring_engine.domain.plain import PlainIntent
 from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind, TaskState
 from mainspring_engine.ports.outside import Witness
@@ -57,6 +65,31 @@ class StoreThatListens:
         return self.held
 
 
+class StoreOfALast:
+    """Holds one attempt that was the last allowed one, until its lease is ended."""
+
+    def __init__(self, *, back: bool) -> None:
+        self.back = back
+        self.over: tuple[ExpiredTask, ...] = ()
+        self.lapsed: list[Handed] = []
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        del handed
+
+    async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
+        del incarnation
+        return (_LAST,)
+
+    async def lapse(self, handed: tuple[Handed, ...]) -> tuple[Verdict, ...]:
+        self.lapsed += handed
+        self.over = () if self.back else (_LAST,)
+        return (Verdict.STALE if self.back else Verdict.COMMITTED,) * len(handed)
+
+    async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
+        del limit, but
+        return self.over
+
+
 class StoreWithLosses:
     """Effects that had begun when their workers were lost: each must be decided."""
 
@@ -79,6 +112,14 @@ def lost(task_id: UUID) -> ExpiredTask:
     )  # fmt: skip
     ids = dict.fromkeys(("session_id", "workflow_id", "org_id"), UUID(int=9))
     return ExpiredTask(task=task, acknowledged=True, **ids)
+
+
+_LAST = msgspec.structs.replace(
+    lost(UUID(int=50)),
+    task=msgspec.structs.replace(
+        lost(UUID(int=50)).task, effect=Effect.PURE, deaths=WORKER_DEATHS_MAX - 1
+    ),
+)
 
 
 class Heard:
@@ -191,6 +232,24 @@ async def test_a_silent_stream_speaks_for_its_tasks_at_once() -> None:
     await leases_over(store, Attachments(), clock).fell_silent(attachment)
 
     assert [one.held for one in store.acknowledged] == [HELD]
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_the_last_death_is_decided_behind_the_grace_unless_its_worker_is_back(
+    back: bool,
+) -> None:
+    clock, lanes, store = ManualClock(), Heard(), StoreOfALast(back=back)
+    leases = leases_over(store, Attachments(), clock, lanes)
+    leases.beaten = True
+
+    broken = asyncio.create_task(leases.broken(Attachment(WORKER, 4, FrameOutbox())))
+    await clock.until_sleeping()
+    clock.advance(STREAM_GRACE_S)
+    await broken
+
+    held = Held(_LAST.task.id, _LAST.task.fence)
+    assert store.lapsed == [Handed(held=held, incarnation=WORKER, attach_number=4)]
+    assert lanes.died == ([] if back else [_LAST.task.id])
 
 
 async def test_losses_that_cannot_be_decided_hold_up_nobody_behind_them() -> None:

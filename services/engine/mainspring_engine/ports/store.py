@@ -334,6 +334,10 @@ class Store(Protocol):
         """Everything an incarnation holds, for the grace of a broken stream."""
         ...
 
+    async def lapse(self, handed: tuple[Handed, ...]) -> tuple[Verdict, ...]:
+        """Ends leases before their time, so that `expired` has them; compares as `acknowledge`."""
+        ...
+
     async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
         """COMMITTED or STALE, one each."""
         ...

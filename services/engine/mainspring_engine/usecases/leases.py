@@ -1,10 +1,10 @@
 """Keeps attempts alive and ends those nobody holds: beats, starts, returns, broken streams."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 from mainspring_engine.domain.intents import Died
 from mainspring_engine.domain.limits import STREAM_GRACE_S, SWEEP_BATCH_ROWS_MAX
@@ -169,14 +169,33 @@ class Leases:
             except Unavailable:
                 # Counted only while the database answers: its outage was nobody's death.
                 await self._clock.sleep(STREAM_GRACE_S)
+        last: list[ExpiredTask] = []
         for task in tasks:
             if task.task.effect.needs_start and task.task.started:
                 continue  # it waits for its lease: the effect may still be under way
-            release = self._loss(
-                task, incarnation=attachment.incarnation, attach_number=attachment.attach_number
-            )
-            if release is not None:
-                self._releases.put(Loss(release, task))
+            if needs_lane(task.task, acknowledged=task.acknowledged):
+                last.append(task)
+                continue
+            release = _release_of(task, _handed(attachment, task))
+            self._releases.put(Loss(release, task))
+        await self._lapse(attachment, last)
+
+    async def _lapse(self, attachment: Attachment, tasks: Sequence[ExpiredTask]) -> None:
+        """What the commit lane has to decide need not wait for its lease either.
+
+        Its end is compared with the attach number under the lock, for its worker may be back, and
+        leaves the rest to the sweep, which knows when nobody's death is to be counted.
+        """
+        if not tasks:
+            return
+        try:
+            lapsed = await self._store.lapse(tuple(_handed(attachment, task) for task in tasks))
+        except Unavailable as error:
+            _log.warning("tasks of a lost worker wait for their leases: %s", error)
+            return
+        if any(verdict is Verdict.COMMITTED for verdict in lapsed):
+            with contextlib.suppress(Unavailable):  # the next sweep finds them as well
+                await self.expire()
 
     async def look_over(self, attachment: Attachment, before_s: float) -> None:
         """Its worker does not name what it was given: what the tables do not name is dropped here.
@@ -211,33 +230,33 @@ class Leases:
             return 0, False
         tasks = await self._store.expired(SWEEP_BATCH_ROWS_MAX, but=self._unsettled.ids())
         for task in tasks:
-            release = self._loss(task)
-            if release is not None:
-                self._releases.put(Loss(release, task))
+            if needs_lane(task.task, acknowledged=task.acknowledged):
+                self._tallies.expired += 1
+                ticket = Settling(task.session_id, task.task.id, self._unsettled)
+                self._lanes.put(_died(task), ticket)
+            else:
+                self._releases.put(Loss(_release_of(task), task))
         return len(tasks), len(tasks) == SWEEP_BATCH_ROWS_MAX
 
-    def _loss(
-        self,
-        lost: ExpiredTask,
-        *,
-        incarnation: UUID | None = None,
-        attach_number: int | None = None,
-    ) -> Release | None:
-        """The release, or None where the commit lane was told instead."""
-        if needs_lane(lost.task, acknowledged=lost.acknowledged):
-            if incarnation is None:
-                self._tallies.expired += 1
-                ticket = Settling(lost.session_id, lost.task.id, self._unsettled)
-                self._lanes.put(_died(lost), ticket)
-            return None
-        return Release(
-            held=Held(lost.task.id, lost.task.fence),
-            closing=closing_of(acknowledged=lost.acknowledged),
-            counts_death=lost.acknowledged,
-            expired_only=incarnation is None,
-            incarnation=incarnation,
-            attach_number=attach_number,
-        )
+
+def _handed(attachment: Attachment, task: ExpiredTask) -> Handed:
+    return Handed(
+        held=Held(task.task.id, task.task.fence),
+        incarnation=attachment.incarnation,
+        attach_number=attachment.attach_number,
+    )
+
+
+def _release_of(lost: ExpiredTask, broken: Handed | None = None) -> Release:
+    """Of a lease that ran out, or of one whose stream broke."""
+    return Release(
+        held=Held(lost.task.id, lost.task.fence),
+        closing=closing_of(acknowledged=lost.acknowledged),
+        counts_death=lost.acknowledged,
+        expired_only=broken is None,
+        incarnation=None if broken is None else broken.incarnation,
+        attach_number=None if broken is None else broken.attach_number,
+    )
 
 
 def _end_of(lost: ExpiredTask, release: Release, trace: str, now_ms: int) -> AttemptEnd:

@@ -20,6 +20,7 @@ from mainspring_engine.ports.store import (
     ClaimLimit,
     ClaimRequest,
     ReadyPage,
+    Release,
     Want,
 )
 from mainspring_kernel.limits import PRIORITY_MAX
@@ -185,6 +186,18 @@ def _keep_worker(tables: Tables, attach_row: AttachRow, now_ms: int) -> None:
         tables.registry.workers[attach_row.incarnation] = row
     row.attach_number, row.attached_ms = attach_row.attach_number, now_ms
     row.name, row.build = attach_row.name, attach_row.build
+
+
+def may_release(task: TaskRow, release: Release, now_ms: int) -> bool:
+    return (
+        task.state is TaskState.LEASED
+        and task.held == release.held
+        and not task.cancelling
+        and not (release.unstarted_only and task.started_fence == task.fence)
+        and not (release.expired_only and task.lease_until_ms >= now_ms)
+        and release.incarnation in (None, task.incarnation)
+        and release.attach_number in (None, task.attach_number)
+    )
 
 
 def running(tables: Tables, key: str) -> int:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 from mainspring_engine.adapters.memory.budgets import BudgetTables, MemoryBudgets
-from mainspring_engine.adapters.memory.dispatch import Dispatch
+from mainspring_engine.adapters.memory.dispatch import Dispatch, may_release
 from mainspring_engine.adapters.memory.inbox import MemoryInbox
 from mainspring_engine.adapters.memory.judging import judge
 from mainspring_engine.adapters.memory.plain import MemoryPlain
@@ -191,11 +191,20 @@ class MemoryStore:
 
     async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
         with self._lock:
-            for one in handed:
-                task = self._of(Renewal(held=one.held, incarnation=one.incarnation))
-                if task is not None and task.attach_number == one.attach_number:
-                    task.rev += not task.acknowledged
-                    task.acknowledged = True
+            for task in filter(None, map(self._carried, handed)):
+                task.rev += not task.acknowledged
+                task.acknowledged = True
+
+    async def lapse(self, handed: tuple[Handed, ...]) -> tuple[Verdict, ...]:
+        with self._lock:
+            tasks = [self._carried(one) for one in handed]
+            for task in filter(None, tasks):
+                task.lapse(self._clock.wall_ms())
+            return tuple(Verdict.STALE if task is None else Verdict.COMMITTED for task in tasks)
+
+    def _carried(self, one: Handed) -> TaskRow | None:
+        task = self._of(Renewal(held=one.held, incarnation=one.incarnation))
+        return task if task is not None and task.attach_number == one.attach_number else None
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
         with self._lock:
@@ -268,7 +277,7 @@ class MemoryStore:
     def _release(self, release: Release) -> Verdict:
         now_ms = self._clock.wall_ms()
         task = self.tables.tasks.get(release.held.task_id)
-        if task is None or not _may_release(task, release, now_ms):
+        if task is None or not may_release(task, release, now_ms):
             return Verdict.STALE
         dies = release.counts_death and task.acknowledged
         if not dies and task.uncounted >= len(LOSS_RESTS_MS):
@@ -364,18 +373,6 @@ def _unopened(changes: Changes) -> grants.Head:
         active_turn=None,
         turn_first_seq=0,
         closed=False,
-    )
-
-
-def _may_release(task: TaskRow, release: Release, now_ms: int) -> bool:
-    return (
-        task.state is TaskState.LEASED
-        and task.held == release.held
-        and not task.cancelling
-        and not (release.unstarted_only and task.started_fence == task.fence)
-        and not (release.expired_only and task.lease_until_ms >= now_ms)
-        and release.incarnation in (None, task.incarnation)
-        and release.attach_number in (None, task.attach_number)
     )
 
 

@@ -77,6 +77,13 @@ class TaskRow(Struct, kw_only=True):
         self.stamped_ms = now_ms
         self.lease_until_ms = now_ms + lease_ms
 
+    def lapse(self, now_ms: int) -> None:
+        """Dates the lease back: it is over, not only about to be."""
+        early_ms = max(0, self.lease_until_ms - now_ms + 1)
+        self.stamped_ms -= early_ms
+        self.lease_until_ms -= early_ms
+        self.rev += 1
+
     def let_go(self, state: TaskState, ready_ms: int) -> None:
         self.state, self.ready_ms = state, ready_ms
         self.incarnation = self.attach_number = None

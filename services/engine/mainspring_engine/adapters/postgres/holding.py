@@ -45,13 +45,11 @@ class Holding:
         )
 
     async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
-        await self._database.execute(
-            TASKS["acknowledge"],
-            [h.held.task_id for h in handed],
-            [h.held.fence for h in handed],
-            [h.incarnation for h in handed],
-            [h.attach_number for h in handed],
-        )
+        await self._database.execute(TASKS["acknowledge"], *_carried(handed))
+
+    async def lapse(self, handed: tuple[Handed, ...]) -> tuple[Verdict, ...]:
+        rows = await self._database.fetch(TASKS["lapse"], *_carried(handed))
+        return tuple(Verdict.COMMITTED if row["lapsed"] else Verdict.STALE for row in rows)
 
     async def start(self, starts: tuple[Renewal, ...]) -> tuple[Verdict, ...]:
         rows = await self._database.fetch(TASKS["start"], *_columns(starts))
@@ -86,4 +84,13 @@ def _columns(renewals: tuple[Renewal, ...]) -> tuple[list[UUID], list[int], list
         [r.held.task_id for r in renewals],
         [r.held.fence for r in renewals],
         [r.incarnation for r in renewals],
+    )
+
+
+def _carried(handed: tuple[Handed, ...]) -> tuple[list[UUID], list[int], list[UUID], list[int]]:
+    return (
+        [h.held.task_id for h in handed],
+        [h.held.fence for h in handed],
+        [h.incarnation for h in handed],
+        [h.attach_number for h in handed],
     )

@@ -227,6 +227,9 @@ class PostgresStore:
     async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
         return await self._holding.held_by(incarnation)
 
+    async def lapse(self, handed: tuple[Handed, ...]) -> tuple[Verdict, ...]:
+        return await self._holding.lapse(handed)
+
     async def release(self, releases: tuple[Release, ...]) -> tuple[Verdict, ...]:
         return await self._holding.release(releases)
 

@@ -124,6 +124,47 @@ set acknowledged = true, rev = t.rev + 1
 from locked as l
 where t.id = l.id and t.id = any($1::uuid[]);
 
+-- name: lapse
+-- Ends leases of workers whose stream broke, and says which: a worker that came back keeps its own.
+-- repeatable
+with asked as materialized (
+    select a.task_id, a.fence, a.incarnation, a.attach_number, a.n
+    from unnest($1::uuid[], $2::int[], $3::uuid[], $4::bigint[]) with ordinality
+        as a (task_id, fence, incarnation, attach_number, n)
+),
+
+locked as materialized (
+    -- Waits: whoever holds a row now ends its attempt, or leaves it to be ended here.
+    select t.id, a.n
+    from engine.task as t
+    inner join asked as a on t.id = a.task_id
+    where
+        t.id = any($1::uuid[])
+        and t.state + 0 = 2 and t.fence = a.fence
+        and t.incarnation = a.incarnation and t.attach_number = a.attach_number
+    order by t.id
+    for no key update of t
+),
+
+stamp as materialized (select clock_timestamp() as now),
+
+lapsed as (
+    -- A lease is as long as it was stamped for, so it is dated back as a whole.
+    update engine.task as t
+    set
+        lease_until = least(t.lease_until, s.now),
+        stamped_at = t.stamped_at - greatest(t.lease_until - s.now, interval '0'),
+        rev = t.rev + 1
+    from locked as l
+    cross join stamp as s
+    where t.id = l.id and t.id = any($1::uuid[])
+)
+
+select l.n is not null as lapsed
+from asked as a
+left join locked as l on a.n = l.n
+order by a.n;
+
 -- name: start
 -- Marks effects as started, under the tasks' locks. Verdicts: 1 committed, 2 duplicate, 3 stale.
 -- repeatable
