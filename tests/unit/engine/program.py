@@ -116,11 +116,11 @@ class Desk:
         self.task = msgspec.structs.replace(plain, **rest)
         return self.task
 
-    def brings(self, result: TaskResult) -> Answer:
+    def brings(self, result: TaskResult, *, elsewhere: bool = False) -> Answer:
         return self.do(
             intents.Answered(
                 session_id=self.id, org_id=DEFAULT_ORG_ID, held=self.held, hash=b"r" * 32,
-                body=pack(result), result=result,
+                body=pack(result), result=result, elsewhere=elsewhere,
             )
         )  # fmt: skip
 

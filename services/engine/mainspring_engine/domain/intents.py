@@ -46,7 +46,10 @@ class SessionClosed(Struct, frozen=True, kw_only=True):
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """A worker brought the result of a task. `failures` counts the failed attempts before it."""
+    """A worker brought the result of a task. `failures` counts the failed attempts before it.
+
+    `elsewhere`: its code does not fit, and another worker's may, which can take the task at once.
+    """
 
     session_id: UUID
     org_id: UUID
@@ -55,6 +58,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     body: bytes
     result: TaskResult
     failures: int = 0
+    elsewhere: bool = False
 
 
 class Emitted(Struct, frozen=True, kw_only=True):

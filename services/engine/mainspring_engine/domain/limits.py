@@ -173,6 +173,12 @@ WORKFLOW_HELD_RETRY_S: Final = 5.0
 """How soon a held workflow is tried again: another worker's code may fit. Grows."""
 WORKFLOW_HELD_RETRY_S_MAX: Final = 900.0
 """What that grows to."""
+REFUSALS_AT_ONCE_MAX: Final = 32
+"""Refusals of one workflow, behind each of which another worker is asked at once; then it is held
+and tried ever later. Of a fleet half of which is new the first few asked have one that fits."""
+REFUSED_WORKFLOWS_MAX: Final = 10_000
+"""Workflows of which an engine remembers who refused them: 10 MB where ten workers did each, 15 MB
+at most (measured)."""
 WORKFLOW_IDLE_GOES_MAX: Final = 20
 """Goes in a row that ask for another one at once and record nothing: such code would spin for ever.
 One may miss news that came while it ran, and a second is rare."""

@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from mainspring_engine.domain.limits import WORKER_SLOTS_MAX
+from mainspring_engine.domain.refusals import NOBODY, Refusals
 from mainspring_engine.domain.routes import Offer, Route
 from mainspring_kernel.limits import FRAME_TASKS_MAX
 
@@ -54,6 +55,7 @@ class Roster:
         """Whom tasks that came together go to next, and how many more."""
         self._builds: Counter[tuple[str, str, str]] = Counter()
         """How many attached workers serve a queue, a capability, and a build or any."""
+        self.refusals = Refusals()
 
     def add(self, seat: Seat) -> None:
         """A newer attach of the same incarnation replaces the older one."""
@@ -118,13 +120,20 @@ class Roster:
             if self._seats.get(seat.incarnation) is seat:
                 self._rotate_in(seat)
 
-    def pick(self, route: Route, prefer: UUID | None = None, *, among: int = 1) -> Seat | None:
+    def pick(
+        self,
+        route: Route,
+        prefer: UUID | None = None,
+        *,
+        among: int = 1,
+        but: frozenset[UUID] = NOBODY,
+    ) -> Seat | None:
         """Takes one credit of a worker that serves the route, the preferred one if it can.
 
         `among`: how many tasks came together. A frame each would cost the engine more than all
-        else, so some of them share a worker.
+        else, so some of them share a worker. None of `but`.
         """
-        if prefer is not None:
+        if prefer is not None and prefer not in but:
             seat = self._seats.get(prefer)
             if seat is not None and _free(seat) and seat.offer.serves(route):
                 seat.free_slots -= 1
@@ -132,7 +141,7 @@ class Roster:
         key = (route.queue, route.capability)
         if among > 1 and (seat := self._fill(key, route)) is not None:
             return seat
-        seat = self._next(key, route)
+        seat = self._next(key, route, but)
         if seat is None:
             return None
         self._rotations[key].rotate(-1)
@@ -167,14 +176,16 @@ class Roster:
             seat.free_slots -= 1
         return seat
 
-    def _next(self, key: tuple[str, str], route: Route) -> Seat | None:
+    def _next(
+        self, key: tuple[str, str], route: Route, but: frozenset[UUID] = NOBODY
+    ) -> Seat | None:
         """Whose turn it is to take a task of the route; who has no free slots loses his place."""
         rotation = self._rotations.get(key, deque())
         for _ in range(len(rotation)):
             seat = self._seats.get(rotation[0])
             if seat is None or not _free(seat):
                 self._rotating[key].discard(rotation.popleft())
-            elif seat.offer.serves(route):
+            elif seat.offer.serves(route) and seat.incarnation not in but:
                 return seat
             else:
                 rotation.rotate(-1)
@@ -193,6 +204,16 @@ class Roster:
     def serves(self, route: Route) -> bool:
         """Whether one of them could take a task of the route."""
         return self._next((route.queue, route.capability), route) is not None
+
+    def refused(self, workflow_id: UUID, incarnation: UUID, route: Route) -> bool:
+        """A worker's code does not fit it. Whether one that could take it at once has not said so.
+
+        One whose slots are all in use is not waited for: meanwhile anybody would be asked again.
+        """
+        if not self.refusals.note(workflow_id, incarnation):
+            return False
+        others = self.refusals.of(workflow_id)
+        return self._next((route.queue, route.capability), route, others) is not None
 
     def known(self, route: Route) -> bool:
         """Whether any worker that serves the route is attached, free or not."""

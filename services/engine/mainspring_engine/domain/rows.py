@@ -90,7 +90,8 @@ class Closing(IntEnum):
     QUARANTINED = 8
     UNKNOWN = 9
     SUSPENDED = 10
-    """A workflow waits without a worker; what it waits for makes its next task."""
+    """A workflow waits without a worker, and what it waits for makes its next task; or another
+    worker has the next one at once, for the code of this one did not fit."""
 
 
 class Head(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from mainspring_engine.domain.backlog import Group
 from mainspring_engine.domain.changes import Changes, NewTask
+from mainspring_engine.domain.refusals import NOBODY
 from mainspring_engine.domain.rows import Closing, Outcome, TaskKind
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_engine.domain.workflow import state as states
@@ -74,8 +75,10 @@ class Assignment:
     def _assign(self, task: NewTask, prefer: UUID | None) -> NewTask:
         # A model call goes back to the worker that knows the conversation, a go to the one that may
         # have the workflow's code where it waits; tools spread out.
-        known = prefer if task.kind in (TaskKind.REASON, TaskKind.WORKFLOW) else None
-        claim = self._seating.take(task.route, task.id, prefer=known)
+        is_go = task.kind is TaskKind.WORKFLOW
+        known = prefer if is_go or task.kind is TaskKind.REASON else None
+        unfit = self._seating.refused(task.workflow_id) if is_go else NOBODY
+        claim = self._seating.take(task.route, task.id, prefer=known, but=unfit)
         return task if claim is None else msgspec.structs.replace(task, claim=claim)
 
     def undo(self, changes: Changes, *, unheard: bool = False) -> None:
@@ -111,6 +114,7 @@ class Assignment:
         for change in changes.workflows:
             if change.outcome is Outcome.RUNNING or change.id != changes.after.session_id:
                 continue
+            self._seating.ended(change.id)
             course = states.decode_state(change.state).course
             version = "" if course is None else version_of(course.declaration)
             for event in events:

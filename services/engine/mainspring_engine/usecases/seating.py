@@ -5,6 +5,7 @@ from uuid import UUID
 
 from mainspring_engine.domain.backlog import Backlog, Group, ReadyGroup
 from mainspring_engine.domain.changes import Claim
+from mainspring_engine.domain.refusals import NOBODY
 from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.outside import Announcer
@@ -31,20 +32,36 @@ class Seating:
         self._announcer = announcer
 
     def take(
-        self, route: Route, task_id: UUID, *, prefer: UUID | None = None, among: int = 1
+        self,
+        route: Route,
+        task_id: UUID,
+        *,
+        prefer: UUID | None = None,
+        among: int = 1,
+        but: frozenset[UUID] = NOBODY,
     ) -> Claim | None:
         """A credit of a worker that serves the route, the preferred one if it can; None: it waits.
 
-        `among` so many that came together. Where tasks wait for credits nothing overtakes them:
-        they are claimed by their shares.
+        `among` so many that came together. Those of `but` only where nobody else can.
+
+        Where tasks wait for credits nothing overtakes them: they are claimed by their shares.
         """
         if self._backlog.short(route) or not self._gates.lets(route, task_id):
             return None
-        seat = self._roster.pick(route, prefer, among=among)
+        seat = self._roster.pick(route, prefer, among=among, but=but)
+        if seat is None and but:
+            seat = self._roster.pick(route, prefer, among=among)
         if seat is None:
             self._gates.withdrawn(route, task_id)
             return None
         return Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
+
+    def refused(self, workflow_id: UUID) -> frozenset[UUID]:
+        """Workers whose code does not fit it."""
+        return self._roster.refusals.of(workflow_id)
+
+    def ended(self, workflow_id: UUID) -> None:
+        self._roster.refusals.forget(workflow_id)
 
     def give_back(
         self, route: Route, task_id: UUID, claim: Claim, *, unheard: bool = False

@@ -50,6 +50,7 @@ from mainspring_schema.tasks import (
     PlainResult,
     QueryResult,
     TaskResult,
+    WorkflowResult,
 )
 
 _log = logging.getLogger(__name__)
@@ -239,7 +240,16 @@ class WorkerStreams:
         if task.circuit:
             self._gates.answered(task.circuit, result.held.task_id, failure_of(decoded))
         ticket = _ResultTicket(attachment, task, self._claimer.ended)
-        self._lanes.put(_answered(task, result, decoded), ticket)
+        elsewhere = self._is_refused(attachment, task, decoded)
+        self._lanes.put(_answered(task, result, decoded, elsewhere=elsewhere), ticket)
+
+    def _is_refused(self, attachment: Attachment, task: HeldTask, result: TaskResult) -> bool:
+        """Whether its code does not fit, and another worker is to be asked at once."""
+        if not isinstance(result, WorkflowResult) or result.outcome != "held":
+            return False
+        if task.route is None:
+            return False
+        return self._roster.refused(task.workflow_id, attachment.incarnation, task.route)
 
     def _read(self, result: Result) -> AttemptResult:
         """Takes an answer to a query. Raises DecodeError for what no honest worker sends."""
@@ -283,7 +293,9 @@ class WorkerStreams:
         task.add_done_callback(self._background.discard)
 
 
-def _answered(task: HeldTask, result: Result, decoded: TaskResult) -> Answered | PlainAnswered:
+def _answered(
+    task: HeldTask, result: Result, decoded: TaskResult, *, elsewhere: bool
+) -> Answered | PlainAnswered:
     if isinstance(decoded, PlainResult) and task.workflow_id == result.held.task_id:
         return PlainAnswered(
             held=result.held,
@@ -302,6 +314,7 @@ def _answered(task: HeldTask, result: Result, decoded: TaskResult) -> Answered |
         body=result.body,
         result=decoded,
         failures=task.failures,
+        elsewhere=elsewhere,
     )
 
 

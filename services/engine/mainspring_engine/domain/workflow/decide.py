@@ -166,7 +166,8 @@ def _answered(plan: Plan, intent: intents.Answered, materials: Materials) -> Ver
         return Verdict.STALE
     if not isinstance(result, WorkflowResult):
         raise intents.unfit(intent)
-    machine.answered(going, (held.task_id, held.fence, intent.hash), result)
+    told = (held.task_id, held.fence, intent.hash)
+    machine.answered(going, told, result, elsewhere=intent.elsewhere)
     return Verdict.COMMITTED
 
 

@@ -129,7 +129,13 @@ class Going:
         self.update(task_id=None)
 
     def close_held(
-        self, task_id: UUID, fence: int, closing: Closing, *, result_hash: bytes
+        self,
+        task_id: UUID,
+        fence: int,
+        closing: Closing,
+        *,
+        result_hash: bytes,
+        error_code: str = "",
     ) -> None:
         """The attempt brought its result, and its task ends with it."""
         self.plan.closes.append(
@@ -139,6 +145,7 @@ class Going:
                 expected=TaskState.LEASED,
                 closing=closing,
                 result_hash=result_hash,
+                error_code=error_code,
             )
         )
         self.update(task_id=None)

@@ -139,12 +139,20 @@ def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Mater
     )
 
 
-def answered(going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult) -> None:
-    """A go ended. `held` are task, fence and hash of the result."""
+def answered(
+    going: Going, held: tuple[UUID, int, bytes], result: WorkflowResult, *, elsewhere: bool = False
+) -> None:
+    """A go ended. `held` are task, fence and hash of the result.
+
+    `elsewhere`: another worker can have the next one at once, should the code not fit.
+    """
     task_id, fence, result_hash = held
     for step in result.steps:
         going.record(step, task_id=task_id, fence=fence)
     match "cancelled" if of_the_cancel(going, result) else result.outcome:
+        case "held" if elsewhere and going.state.phase is not Phase.CANCELLING:
+            _go_elsewhere(going, held)
+            return
         case "held":
             _hold(going, held, result.mismatch)
             return
@@ -297,6 +305,16 @@ def _start_over(going: Going, input_: bytes) -> None:
     going.emit("workflow.started_over", told | value("input", input_))
     going.record_input(input_)
     waiting.hear_again(going, hears=hears)
+    going.go()
+    going.save()
+
+
+def _go_elsewhere(going: Going, held: tuple[UUID, int, bytes]) -> None:
+    """Another task, for the one at hand would be given out to whoever is free, this worker too."""
+    task_id, fence, result_hash = held
+    going.close_held(
+        task_id, fence, Closing.SUSPENDED, result_hash=result_hash, error_code=VERSION_CONFLICT
+    )
     going.go()
     going.save()
 
