@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import httpx
 import msgspec
 
-from mainspring_local.errors import StartProblem
+from mainspring_local.errors import Refused, StartProblem
 
 CALL_SECONDS_MAX = 30.0
 SILENCE_SECONDS_MAX = 45.0  # three heartbeats of the stream
@@ -42,6 +42,10 @@ Item = TypeVar("Item", bound=msgspec.Struct)
 
 class Identified(msgspec.Struct, frozen=True):
     id: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    detail: str
 
 
 class Api:
@@ -100,8 +104,7 @@ class Api:
         except httpx.HTTPError as error:
             raise StartProblem(f"{method} {path} failed: {error!r}") from error
         if answer.is_error:
-            shown = answer.text[:BODY_CHARACTERS_SHOWN]
-            raise StartProblem(f"{method} {path} was answered {answer.status_code}: {shown}")
+            raise Refused(f"{method} {path}", answer.status_code, detail_of(answer.content))
         return answer.content
 
     async def events(self, session_id: str) -> AsyncIterator[Event]:
@@ -132,8 +135,16 @@ class Api:
             )
             if answer.is_error:
                 _ = await answer.aread()
-                raise StartProblem(f"GET {path} was answered {answer.status_code}: {answer.text}")
+                raise Refused(f"GET {path}", answer.status_code, detail_of(answer.content))
             yield answer.aiter_lines()
+
+
+def detail_of(body: bytes) -> str:
+    """What a problem document says in words; of anything else its beginning."""
+    try:
+        return msgspec.json.decode(body, type=Problem).detail
+    except msgspec.MsgspecError:
+        return body[:BODY_CHARACTERS_SHOWN].decode(errors="replace")
 
 
 async def parse(lines: AsyncIterator[str]) -> AsyncIterator[Event]:

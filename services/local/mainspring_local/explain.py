@@ -1,9 +1,12 @@
 """`mainspring explain ID`: why something of the running stack does not move, over its API."""
 
+from urllib.parse import quote
+
 import msgspec
 
 from mainspring_local.client import Api
 from mainspring_local.console import Console
+from mainspring_local.errors import Refused, StartProblem
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,9 +25,18 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 async def show(url: str, id_: str, console: Console, *, org: str) -> None:
     """Prints its state, then each reason with what to do. Raises StartProblem."""
     async with Api(url, org=org) as api:
-        found = await api.get(f"/durable/explain/{id_}", Explanation)
+        found = await explained(api, id_)
     for line in lines(id_, found):
         console.raw(line)
+
+
+async def explained(api: Api, id_: str) -> Explanation:
+    """Raises StartProblem."""
+    try:
+        return await api.get(f"/durable/explain/{quote(id_, safe='')}", Explanation)
+    except Refused as refused:
+        message = f"{id_} cannot be explained: {refused.detail}"
+        raise StartProblem(message) from refused
 
 
 def lines(id_: str, found: Explanation) -> list[str]:

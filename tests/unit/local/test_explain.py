@@ -1,6 +1,32 @@
 """How an explanation reads on a terminal."""
 
-from mainspring_local.explain import Explanation, Reason, lines
+from collections.abc import Mapping
+
+import pytest
+
+from mainspring_local.client import Api, detail_of
+from mainspring_local.errors import Refused, StartProblem
+from mainspring_local.explain import Explanation, Reason, explained, lines
+
+PROBLEM = (
+    b'{"type":"urn:mainspring:error:invalid_id","title":"Invalid id","status":400,'
+    b'"detail":"no id of a session: nope","code":"invalid_id",'
+    b'"error":{"code":"invalid_id","message":"no id of a session: nope"}}'
+)
+
+
+class Refusing(Api):
+    """Answers whatever it is asked with a problem."""
+
+    def __init__(self) -> None:
+        super().__init__("http://nowhere")
+        self.asked: list[str] = []
+
+    async def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> bytes:
+        del body
+        self.asked.append(path)
+        asked = f"{method} {path}"
+        raise Refused(asked, 400, detail_of(PROBLEM))
 
 
 def test_each_reason_stands_with_what_to_do_about_it() -> None:
@@ -37,3 +63,17 @@ def test_what_has_ended_does_not_move_and_may_wait_for_somebody_all_the_same() -
 
     assert lines("workflow_1", alone)[0] == "workflow_1: completed"
     assert lines("turn_1", aside)[0] == "turn_1: failed, it waits for somebody"
+
+
+async def test_what_cannot_be_explained_is_told_in_one_line() -> None:
+    api = Refusing()
+
+    with pytest.raises(StartProblem) as told:
+        await explained(api, "no/pe")
+
+    assert str(told.value) == "no/pe cannot be explained: no id of a session: nope"
+    assert api.asked == ["/durable/explain/no%2Fpe"]
+
+
+def test_an_answer_that_is_no_problem_document_is_shown_as_it_is() -> None:
+    assert detail_of(b"<html>bad gateway</html>") == "<html>bad gateway</html>"
