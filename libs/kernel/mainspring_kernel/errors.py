@@ -102,7 +102,7 @@ class MalformedBody(MainspringError):
 
 
 class InvalidParameter(MainspringError):
-    """A query parameter or header has a value that cannot be read."""
+    """A query parameter or header has a value that cannot be read, or nobody reads it."""
 
     code = "invalid_parameter"
     status = 400

@@ -29,6 +29,7 @@ from mainspring_kernel.errors import (
     ValidationFailed,
 )
 from mainspring_kernel.ids import DEFAULT_ORG_ID, OrgId, Prefix, from_wire
+from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX
 from mainspring_kernel.provider_errors import ProviderFailed
 
 _log = logging.getLogger(__name__)
@@ -143,18 +144,14 @@ def _check_value(value: object, *, depth: int) -> None:
             pass
 
 
-def decode_query(raw: bytes, type_: type[T]) -> T:
-    """Repeated keys for lists, one value otherwise. Raises InvalidParameter."""
-    try:
-        pairs = parse_qsl(
-            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000
-        )
-    except (UnicodeError, ValueError) as error:
-        msg = "the query is not percent-encoded UTF-8"
-        raise InvalidParameter(msg) from error
-    if any("\x00" in key or "\x00" in value for key, value in pairs):
-        msg = "the query holds a NUL character"
-        raise InvalidParameter(msg)
+def decode_query(raw: bytes, type_: type[T], *, strict: bool = False) -> T:
+    """Repeated keys for lists, one value otherwise. Raises InvalidParameter.
+
+    `strict`: also for a parameter that is none of the type's.
+    """
+    pairs = _pairs(raw)
+    if strict:
+        _check_names(pairs, type_)
     given: dict[str, object] = {}
     for field in _fields(type_):
         values = [value for key, value in pairs if key == field.name]
@@ -169,6 +166,29 @@ def decode_query(raw: bytes, type_: type[T]) -> T:
         return msgspec.convert(given, type_, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidParameter(str(error)) from error
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000
+        )
+    except (UnicodeError, ValueError) as error:
+        msg = "the query is not percent-encoded UTF-8"
+        raise InvalidParameter(msg) from error
+    if any("\x00" in key or "\x00" in value for key, value in pairs):
+        msg = "the query holds a NUL character"
+        raise InvalidParameter(msg)
+    return pairs
+
+
+def _check_names(pairs: list[tuple[str, str]], type_: type[object]) -> None:
+    names = [field.name for field in _fields(type_)]
+    unknown = next((key for key, _ in pairs if key not in names), None)
+    if unknown is not None:
+        known = f"there are {', '.join(names)}" if names else "there are none"
+        msg = f"there is no parameter {unknown[:DISPLAY_NAME_CHARS_MAX]!r} here: {known}"
+        raise InvalidParameter(msg)
 
 
 class _Field(Struct, frozen=True):

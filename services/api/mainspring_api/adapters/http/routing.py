@@ -20,6 +20,7 @@ from mainspring_kernel.errors import NotFound, Unavailable
 from mainspring_kernel.ids import OrgId
 
 PREFIX = "/api/v1"
+_STRICT: Final = f"{PREFIX}/durable/"
 PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 B_co = TypeVar("B_co", covariant=True)
 Q_co = TypeVar("Q_co", covariant=True)
@@ -93,6 +94,14 @@ class Route(Struct, frozen=True, kw_only=True):
     @property
     def operation_id(self) -> str:
         return f"{getattr(self.handle, '__name__', 'operation')}{self.suffix}"
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether it refuses query parameters that it does not read.
+
+        Clients of the other routes, which are older than ours, send more than is known here.
+        """
+        return self.path.startswith(_STRICT)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -226,7 +235,8 @@ async def _read(
     params: dict[str, object] = request.path_params
     org_id = edge.organization_of(headers)
     await organizations.check(org_id)
-    query = edge.decode_query(request.scope["query_string"], route.query)
+    raw_query = request.scope["query_string"]
+    query = edge.decode_query(raw_query, route.query, strict=route.is_strict)
     # Also where none is wanted: a request that does not arrive whole must have done nothing.
     data = b"" if route.method == "GET" else await edge.read_body(request)
     body, told = _body(route, headers.get("content-type", ""), data)
