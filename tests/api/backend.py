@@ -346,7 +346,13 @@ class Backend(AppealsBackend):
         self._check_away()
         pack(command)  # as on its way to an engine
         newest = reversed(self.workflows.values())
-        mine = [view for org_id, view in newest if org_id == command.org_id]
+        mine = [
+            view
+            for org_id, view in newest
+            if org_id == command.org_id
+            and command.type in (None, view.type)
+            and command.key in (None, view.key)
+        ]
         return WorkflowPage(workflows=tuple(mine[: command.limit]))
 
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:

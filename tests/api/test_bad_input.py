@@ -107,6 +107,29 @@ async def test_a_bad_key_is_refused(client: httpx.AsyncClient, key: str) -> None
     assert (status, code) == (400, "invalid_parameter")
 
 
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("durable/workflows", "type, workflow_type, key, status, before, limit"),
+        ("durable/workflows/workflow_" + "1" * 32, "none"),
+        ("durable/health", "none"),
+    ],
+)
+async def test_an_unknown_parameter_of_a_durable_route_is_refused(
+    client: httpx.AsyncClient, path: str, known: str
+) -> None:
+    answer = await client.get(f"{V1}/{path}?wat=1")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    assert f"no parameter 'wat' here: there are {known}" in answer.json()["detail"]
+
+
+async def test_an_unknown_parameter_of_the_older_routes_is_ignored(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.get(f"{V1}/agents?wat=1")).status_code == 200
+
+
 async def test_unknown_members_are_ignored(client: httpx.AsyncClient) -> None:
     body = {"name": "a", "system_prompt": "", "org_id": "org_1", "nonsense": {"x": 1}}
 

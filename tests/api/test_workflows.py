@@ -245,6 +245,34 @@ async def test_more_than_a_page_is_a_page(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, len(answer.json()["data"])) == (200, 1)
 
 
+@pytest.mark.parametrize("word", ["type", "workflow_type"])
+async def test_workflows_are_found_by_key_and_type(client: httpx.AsyncClient, word: str) -> None:
+    id_ = await started(client, key="A-17")
+    await started(client, key="A-18")
+
+    async def found(**query: str) -> list[str]:
+        return [one["id"] for one in (await client.get(URL, params=query)).json()["data"]]
+
+    assert await found(key="A-17") == [id_]
+    assert await found(key="A-17", **{word: "order"}) == [id_]
+    assert await found(key="A-17", **{word: "bill"}) == []
+    assert await found(key="A-1") == []
+
+
+async def test_a_list_leaves_out_what_it_does_not_read(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await started(client)
+    backend.end_workflow(from_wire(Prefix.WORKFLOW, id_), b"{}")
+
+    (row,) = (await client.get(URL)).json()["data"]
+
+    whole = (await client.get(f"{URL}/{id_}")).json()
+    assert whole["result"] == {}
+    assert set(whole) - set(row) == {"result", "waits", "explanation"}
+    assert row == {name: whole[name] for name in row}
+
+
 async def test_workflows_are_listed(client: httpx.AsyncClient) -> None:
     ids = {await started(client), await started(client)}
 

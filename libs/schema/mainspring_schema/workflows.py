@@ -252,13 +252,14 @@ class QueryWorkflow(Struct, frozen=True, kw_only=True):
 
 
 class ListWorkflows(Struct, frozen=True, kw_only=True):
-    """Newest first. `before` is the last id of the page before."""
+    """Newest first. `before` is the last id of the page before; of a `key` there is one at most."""
 
     org_id: UUID
     type: str | None = None
     status: Status | None = None
     before: UUID | None = None
     limit: int = 20
+    key: str | None = None
 
 
 class WorkflowView(Struct, frozen=True, kw_only=True):

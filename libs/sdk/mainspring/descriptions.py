@@ -29,7 +29,11 @@ def _null() -> msgspec.Raw:
 
 
 class Description(Struct, frozen=True, kw_only=True):
-    """A workflow as it is. `result` is JSON, there once it completed."""
+    """A workflow as it is. `result` is JSON, there once it completed.
+
+    One that `search` found has neither `result` nor `waits`, whatever its status; `describe` asks
+    for them.
+    """
 
     id: str
     type: str

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from mainspring_engine.domain.changes import (
     Changes,
@@ -228,7 +229,12 @@ async def test_the_counter_of_checkpoints_begins_anew_with_the_fence(
     assert len(await program.recorded()) == 3
 
 
-async def test_the_last_steps_ride_with_the_result(world: World, worker: Worker) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "listed"), [(Outcome.COMPLETED, None), (Outcome.FAILED, b"out")]
+)
+async def test_the_last_steps_ride_with_the_result(
+    world: World, worker: Worker, outcome: Outcome, listed: bytes | None
+) -> None:
     program = await Program(world).started(worker)
     held = Held(program.task, 1)
     kept = StepResult(
@@ -238,7 +244,7 @@ async def test_the_last_steps_ride_with_the_result(world: World, worker: Worker)
 
     reply = await program.commit(
         program.changes(
-            workflows=(program.row(Outcome.COMPLETED),),
+            workflows=(program.row(outcome),),
             closes=(
                 CloseTask(
                     task_id=held.task_id, fence=1, expected=TaskState.LEASED,
@@ -254,7 +260,9 @@ async def test_the_last_steps_ride_with_the_result(world: World, worker: Worker)
     row = await world.store.workflows.get(program.org_id, program.id)
     assert row is not None
     assert (row.type, row.key, row.queue) == ("order", program.key, "q")
-    assert (row.outcome_body, row.workflow.outcome) == (b"out", Outcome.COMPLETED)
+    assert (row.outcome_body, row.workflow.outcome) == (b"out", outcome)
+    (one,) = await world.store.workflows.list(WorkflowFilter(org_id=program.org_id))
+    assert one.outcome_body == listed  # of lists only what failed is told
     # The workflow's own result is none of its steps.
     assert await program.recorded() == [b"body", b"body"]
 
@@ -363,4 +371,9 @@ async def test_workflows_are_listed_by_type_and_outcome_newest_first(world: Worl
     assert await listed(before=two.id) == [one.id]
     assert await listed(status="completed") == []
     assert await listed(type="other") == []
+    assert await listed(key=one.key) == [one.id]
+    assert await listed(key=one.key, type="other") == []
+    assert await listed(key=one.key, status="completed") == []
+    assert await listed(key=one.key[:-1]) == []
+    assert await listed(key=one.key, org_id=IDS.uuid7()) == []
     assert await rows.get(IDS.uuid7(), one.id) is None

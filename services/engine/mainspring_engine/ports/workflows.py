@@ -40,6 +40,8 @@ class WorkflowFilter(Struct, frozen=True, kw_only=True):
     status: Status | None = None
     before: UUID | None = None
     limit: int = 20
+    key: str | None = None
+    """Whole; of an organization one workflow has it at most."""
 
 
 class ForkExtent(Struct, frozen=True, kw_only=True):
@@ -102,5 +104,5 @@ class WorkflowRows(Protocol):
     async def get(self, org_id: UUID, workflow_id: UUID) -> WorkflowRow | None: ...
 
     async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
-        """Newest first, without outcomes and waits."""
+        """Newest first, without waits, and with the outcomes of those alone that failed."""
         ...

@@ -249,6 +249,7 @@ class Workflows:
             status=command.status,
             before=command.before,
             limit=limit + 1,
+            key=command.key,
         )
         views = [_view(row) for row in await self._store.workflows.list(wanted)]
         shown = tuple(v for v in views[:limit] if command.status in (None, v.status))

@@ -271,13 +271,16 @@ class MemoryWorkflows:
             row = self._row(workflow_id)
             if row is None or row.workflow.org_id != org_id:
                 return None
-            outcome = self._tables.steps.get((workflow_id, "workflow"))
             waits = self._tables.waits.get(workflow_id, {})
             return msgspec.structs.replace(
                 row,
-                outcome_body=None if outcome is None else outcome.body,
+                outcome_body=self._outcome(workflow_id),
                 waits=tuple(waits[step] for step in sorted(waits)),
             )
+
+    def _outcome(self, workflow_id: UUID) -> bytes | None:
+        outcome = self._tables.steps.get((workflow_id, "workflow"))
+        return None if outcome is None else outcome.body
 
     def _row(self, workflow_id: UUID) -> WorkflowRow | None:
         start = self._tables.starts.get(workflow_id)
@@ -297,7 +300,9 @@ class MemoryWorkflows:
             for id_ in sorted(self._tables.starts, key=lambda id_: id_.int, reverse=True):
                 row = self._row(id_)
                 if row is not None and fits(row):
-                    found.append(row)
+                    failed = row.workflow.outcome in OUTCOMES["failed"]
+                    body = self._outcome(id_) if failed else None
+                    found.append(msgspec.structs.replace(row, outcome_body=body))
             return tuple(found[: wanted.limit])
 
 
@@ -317,6 +322,7 @@ def _fits(wanted: WorkflowFilter) -> Callable[[WorkflowRow], bool]:
         return (
             workflow.org_id == wanted.org_id
             and wanted.type in (None, row.type)
+            and wanted.key in (None, row.key)
             and (wanted.before is None or workflow.id.int < wanted.before.int)
             and (outcomes is None or workflow.outcome in outcomes)
         )

@@ -193,15 +193,12 @@ class PostgresWorkflows:
 
     async def list(self, wanted: WorkflowFilter) -> tuple[WorkflowRow, ...]:
         outcomes = None if wanted.status is None else list(OUTCOMES[wanted.status])
-        rows = await self._database.fetch(
-            WORKFLOWS["list_workflows"],
-            wanted.org_id,
-            wanted.type,
-            wanted.before,
-            outcomes,
-            wanted.limit,
-        )
-        return tuple(_workflow_row(row) for row in rows)
+        filters = (wanted.org_id, wanted.type, wanted.before, outcomes)
+        if wanted.key is not None:
+            rows = await self._database.fetch(WORKFLOWS["list_of_key"], *filters, wanted.key)
+        else:
+            rows = await self._database.fetch(WORKFLOWS["list_workflows"], *filters, wanted.limit)
+        return tuple(_workflow_row(row) for row in rows[: wanted.limit])
 
 
 def _page(rows: Sequence[Row]) -> RecordedPage:

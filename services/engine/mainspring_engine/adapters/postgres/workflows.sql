@@ -174,11 +174,19 @@ inner join engine.workflow as w on s.workflow_id = w.id
 where s.workflow_id = $2 and s.org_id = $1;
 
 -- name: list_workflows
--- Workflows of an organization, newest first. $4 are outcomes.
+-- Workflows of an organization, newest first, with what failed ones told. $4 are outcomes.
 -- repeatable
 select
     w.id, w.session_id, w.org_id, w.ordinal, w.rev, w.outcome, w.state, w.config_hash,
-    w.traceparent, w.started_ms, s.type, s.key, s.queue, null::bytea as outcome_body
+    w.traceparent, w.started_ms, s.type, s.key, s.queue,
+    case
+        when w.outcome in (2, 4)
+            then (
+                select r.body from engine.step_result as r
+                where r.workflow_id = w.id and r.step = 'workflow'
+                limit 1 -- of a step there is one; it spares older partitions -- noqa: AM09
+            )
+    end as outcome_body
 from engine.start as s
 inner join engine.workflow as w on s.workflow_id = w.id
 where
@@ -188,3 +196,26 @@ where
     and ($4::smallint[] is null or w.outcome = any($4))
 order by s.workflow_id desc
 limit $5;
+
+-- name: list_of_key
+-- The same of the one that has a key: apart, so that no plan for any key looks through them all.
+-- repeatable
+select
+    w.id, w.session_id, w.org_id, w.ordinal, w.rev, w.outcome, w.state, w.config_hash,
+    w.traceparent, w.started_ms, s.type, s.key, s.queue,
+    case
+        when w.outcome in (2, 4)
+            then (
+                select r.body from engine.step_result as r
+                where r.workflow_id = w.id and r.step = 'workflow'
+                limit 1 -- of a step there is one; it spares older partitions -- noqa: AM09
+            )
+    end as outcome_body
+from engine.start as s
+inner join engine.workflow as w on s.workflow_id = w.id
+where
+    s.org_id = $1
+    and s.key = $5
+    and ($2::text is null or s.type = $2)
+    and ($3::uuid is null or s.workflow_id < $3)
+    and ($4::smallint[] is null or w.outcome = any($4));

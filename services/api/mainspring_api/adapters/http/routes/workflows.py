@@ -32,6 +32,7 @@ from mainspring_api.adapters.http.wire.workflows import (
     StateAnswer,
     WorkflowJson,
     WorkflowList,
+    listed,
     milliseconds,
     workflow_json,
 )
@@ -120,18 +121,19 @@ async def _known(call: AnyCall, id_: UUID) -> WorkflowView:
 
 @table.route("GET", "/durable/workflows", query=ListQuery, answer=WorkflowList)
 async def list_workflows(call: Call[NoBody, ListQuery]) -> Reply:
-    """Workflows by type and status, newest first."""
+    """Workflows by type, key and status, newest first."""
     query = call.query
     page = await call.services.control.list_workflows(
         ListWorkflows(
             org_id=call.org_id,
-            type=query.workflow_type,
+            type=query.type or query.workflow_type,
+            key=query.key,
             status=query.status,
             before=None if query.before is None else from_wire(Prefix.WORKFLOW, query.before),
             limit=min(query.limit, limits.LIST_ROWS_MAX),
         )
     )
-    shown = tuple(workflow_json(view) for view in page.workflows)
+    shown = tuple(listed(view) for view in page.workflows)
     return json_reply(WorkflowList(data=shown, has_more=page.more))
 
 

@@ -104,9 +104,14 @@ class CancelBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
-    """`before` is the id of the last one of the page before."""
+    """`key` finds the one that was started with it. `before` is the last id of the page before.
 
+    `workflow_type` is an older word for `type`.
+    """
+
+    type: str | None = None
     workflow_type: str | None = None
+    key: str | None = None
     status: Status | None = None
     before: str | None = None
     limit: Annotated[int, Meta(ge=1)] = bounds.LIST_ROWS_DEFAULT
@@ -161,8 +166,27 @@ class WorkflowJson(Struct, frozen=True, kw_only=True):
     version: str
 
 
+class ListedWorkflow(Struct, frozen=True, kw_only=True):
+    """One of a list, without what only `GET …/{workflow_id}` reads: its result and its waits.
+
+    `explanation` is there where it is held.
+    """
+
+    id: str
+    type: str
+    key: str
+    queue: str
+    status: Status
+    created_at: str
+    error: FlawView | None
+    explanation: str | msgspec.UnsetType = msgspec.UNSET
+    parent_id: str | None
+    forked_from: str | None
+    version: str
+
+
 class WorkflowList(Struct, frozen=True, kw_only=True):
-    data: tuple[WorkflowJson, ...]
+    data: tuple[ListedWorkflow, ...]
     has_more: bool
 
 
@@ -200,6 +224,22 @@ def workflow_json(view: WorkflowView) -> WorkflowJson:
         error=None if view.flaw is None else flaw_view(view.flaw),
         waits=tuple(wait_view(wait) for wait in view.waits),
         explanation=view.explanation,
+        parent_id=_id_of(view.parent_id),
+        forked_from=_id_of(view.forked_from),
+        version=view.version,
+    )
+
+
+def listed(view: WorkflowView) -> ListedWorkflow:
+    return ListedWorkflow(
+        id=to_wire(Prefix.WORKFLOW, view.workflow_id),
+        type=view.type,
+        key=view.key,
+        queue=view.queue,
+        status=view.status,
+        created_at=rfc3339(view.started_ms),
+        error=None if view.flaw is None else flaw_view(view.flaw),
+        explanation=view.explanation or msgspec.UNSET,
         parent_id=_id_of(view.parent_id),
         forked_from=_id_of(view.forked_from),
         version=view.version,
