@@ -224,11 +224,16 @@ class LetterPage(Struct, frozen=True, kw_only=True):
 
 
 class LetterDetails(Struct, frozen=True, kw_only=True):
-    """With every attempt of the task, and what it was made with."""
+    """With every attempt of the task, and what it was made with.
+
+    `arguments` is the JSON that a workflow's code began with, which its task does not carry; None
+    of other tasks, and where its records were removed.
+    """
 
     letter: LetterView
     attempts: tuple[AttemptView, ...]
     payload: bytes
+    arguments: bytes | None = None
 
 
 class ListLetters(Question[LetterPage], frozen=True, kw_only=True, tag="list_letters"):

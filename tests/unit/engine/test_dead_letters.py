@@ -15,6 +15,7 @@ from mainspring_engine.domain.turn.state import Phase, TurnState
 from mainspring_engine.main import Engine
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
+from mainspring_engine.ports.store import Store
 from mainspring_engine.usecases.lane import Lanes, Ticket
 from mainspring_engine.usecases.letters import DeadLetters
 from mainspring_engine.usecases.plain_tasks import PlainTasks
@@ -122,6 +123,7 @@ class Begun:
 @asynccontextmanager
 async def at_work(shelf: Shelf) -> AsyncGenerator[DeadLetters]:
     letters = DeadLetters(
+        store=cast("Store", object()),
         letters=cast("Letters", cast("object", shelf)),
         inspection=cast("Inspection", object()),
         lanes=cast("Lanes", cast("object", Begun())),

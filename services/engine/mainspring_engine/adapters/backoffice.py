@@ -61,7 +61,7 @@ def back_office(  # noqa: PLR0913 - one named part each
     operator = Operator(
         inspector=inspector,
         workers=workers,
-        letters=_letters(backstage, lanes, plain, clock, ids),
+        letters=_letters(backstage, store, lanes, plain, clock, ids),
         explaining=Explaining(backstage.snapshots, gates, holds),
         budgets=Budgets(store.budgets, budgeted, lanes, ids),
         inbox=Inbox(store.inbox, lanes),
@@ -71,9 +71,10 @@ def back_office(  # noqa: PLR0913 - one named part each
 
 
 def _letters(
-    backstage: Backstage, lanes: Lanes, plain: PlainTasks, clock: Clock, ids: Ids
+    backstage: Backstage, store: Store, lanes: Lanes, plain: PlainTasks, clock: Clock, ids: Ids
 ) -> DeadLetters:
     return DeadLetters(
+        store=store,
         letters=backstage.letters,
         inspection=backstage.inspection,
         lanes=lanes,

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from mainspring_engine.domain import closed
 from mainspring_engine.domain.answers import Answer, TakeUp
 from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.limits import (
@@ -27,6 +28,8 @@ from mainspring_engine.domain.limits import (
 from mainspring_engine.domain.turn import state as states
 from mainspring_engine.ports.inspection import Inspection
 from mainspring_engine.ports.letters import Letters, Requeue, Resolve, Settled
+from mainspring_engine.ports.store import Store
+from mainspring_engine.usecases.histories import input_of
 from mainspring_engine.usecases.lane import FutureTicket, Lanes
 from mainspring_engine.usecases.plain_tasks import PlainTasks
 from mainspring_kernel.clock import Clock, sleep_unless
@@ -45,6 +48,7 @@ from mainspring_schema.operations import (
     ResolveLetters,
 )
 from mainspring_schema.plain import RequeuePlainTask
+from mainspring_schema.tasks import WorkflowTask
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +56,10 @@ _log = logging.getLogger(__name__)
 class DeadLetters:
     """`work` must be under way. Every method raises Unavailable where the store is away."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one named part each
         self,
         *,
+        store: Store,
         letters: Letters,
         inspection: Inspection,
         lanes: Lanes,
@@ -62,6 +67,7 @@ class DeadLetters:
         clock: Clock,
         ids: Ids,
     ) -> None:
+        self._store = store
         self._plain = plain
         self._letters = letters
         self._inspection = inspection
@@ -89,7 +95,19 @@ class DeadLetters:
         task = await self._inspection.task(asked.org_id, asked.task_id)
         if task is None:
             raise NotFound
-        return LetterDetails(letter=letter, attempts=task.attempts, payload=task.payload)
+        arguments = await self._arguments(letter.workflow_id, task.payload)
+        return LetterDetails(
+            letter=letter, attempts=task.attempts, payload=task.payload, arguments=arguments
+        )
+
+    async def _arguments(self, workflow_id: UUID, payload: bytes) -> bytes | None:
+        try:
+            made = closed.read(payload)
+            if not isinstance(made, WorkflowTask):
+                return None
+            return await input_of(self._store, workflow_id, made.generation)
+        except (StateUnreadable, Conflict):
+            return None  # who asks is told all else
 
     async def _found(self, org_id: UUID, task_id: UUID) -> LetterView:
         letter = await self._letters.letter(org_id, task_id)

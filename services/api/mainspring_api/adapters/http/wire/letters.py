@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from mainspring_api.adapters.http.wire.durable import (
@@ -123,9 +124,16 @@ class LetterDetailsOut(Struct, frozen=True, kw_only=True):
 def letter_details_out(details: LetterDetails) -> LetterDetailsOut:
     return LetterDetailsOut(
         letter=letter_out(details.letter),
-        input=input_out(details.payload),
+        input=_input(details),
         attempts=tuple(attempt_out(attempt) for attempt in details.attempts),
     )
+
+
+def _input(details: LetterDetails) -> Json | None:
+    made = input_out(details.payload)
+    if made is None or details.arguments is None:
+        return made
+    return made | {"arguments": msgspec.json.decode(details.arguments)}
 
 
 # ── in bulk ─────────────────────────────────────────────────────────────────────────────────────
