@@ -124,10 +124,11 @@ async def test_an_unknown_parameter_of_a_durable_route_is_refused(
     assert f"no parameter 'wat' here: there are {known}" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["agents", "durable/dlq"])
 async def test_an_unknown_parameter_of_the_older_routes_is_ignored(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncClient, path: str
 ) -> None:
-    assert (await client.get(f"{V1}/agents?wat=1")).status_code == 200
+    assert (await client.get(f"{V1}/{path}?wat=1")).status_code == 200
 
 
 async def test_unknown_members_are_ignored(client: httpx.AsyncClient) -> None:

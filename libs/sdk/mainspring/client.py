@@ -170,6 +170,11 @@ class Client(Requests):
         raw = await self._send("POST", f"/{id_}/fork", body=body)
         return Handle(self, msgspec.json.decode(raw, type=Description).id, workflow)
 
+    async def find(self, workflow: "Workflow[..., T]", key: str) -> Handle[T] | None:
+        """The one that this key started; None where it started none, or one of another type."""
+        found = (await self.search(type=workflow.name, key=key, limit=1)).data
+        return Handle(self, found[0].id, workflow) if found else None
+
     @overload
     def handle(self, id_: str) -> Handle[object]: ...
     @overload

@@ -78,12 +78,15 @@ class Requests:
         *,
         type: str | None = None,  # noqa: A002 - it is the word for it
         status: Status | None = None,
+        key: str | None = None,
         before: str | None = None,
         limit: int = 20,
     ) -> Page:
-        """Newest first; `before` is the last id of the page before."""
-        wanted = {"workflow_type": type, "status": status, "before": before, "limit": limit}
+        """Newest first; `before` is the last id of the page before, a `key` started one at most."""
+        # The type by its older name, which every version of the API knows.
+        wanted = {"workflow_type": type, "status": status, "key": key, "before": before}
         query = {name: str(value) for name, value in wanted.items() if value is not None}
+        query["limit"] = str(limit)
         return msgspec.json.decode(await self._send("GET", "", query=query), type=Page)
 
     async def history(self, id_: str) -> list[dict[str, object]]:

@@ -71,3 +71,20 @@ async def test_a_signal_is_repeated_under_one_id() -> None:
     assert len(api.sent) == 3
     (id_,) = api.values("id")
     assert str(id_).startswith("signal_")
+
+
+async def test_a_workflow_is_found_by_its_key() -> None:
+    asked: list[dict[str, str]] = []
+
+    def api(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        known = request.url.params["key"] == "k"
+        return httpx.Response(200, json={"data": [STARTED] if known else [], "has_more": False})
+
+    async with Client("http://x", transport=httpx.MockTransport(api)) as client:
+        found = await client.find(greet, "k")
+        nothing = await client.find(greet, "l")
+
+    assert found is not None
+    assert (found.id, nothing) == ("workflow_1", None)
+    assert asked[0] == {"workflow_type": "greet", "key": "k", "limit": "1"}

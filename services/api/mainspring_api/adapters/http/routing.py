@@ -21,6 +21,7 @@ from mainspring_kernel.ids import OrgId
 
 PREFIX = "/api/v1"
 _STRICT: Final = f"{PREFIX}/durable/"
+_OLD_NAME: Final = f"{PREFIX}/durable/dlq"
 PARAMETER: Final = re.compile(r"\{(\w+):(?:str|path)\}")
 B_co = TypeVar("B_co", covariant=True)
 Q_co = TypeVar("Q_co", covariant=True)
@@ -101,7 +102,7 @@ class Route(Struct, frozen=True, kw_only=True):
 
         Clients of the other routes, which are older than ours, send more than is known here.
         """
-        return self.path.startswith(_STRICT)
+        return self.path.startswith(_STRICT) and not self.path.startswith(_OLD_NAME)
 
     @property
     def parameters(self) -> tuple[str, ...]:
