@@ -26,7 +26,7 @@ from mainspring_engine.domain.workflow import (
 )
 from mainspring_engine.domain.workflow.charts import Chart, Unfit
 from mainspring_engine.domain.workflow.ending import arm_deadline, cancelled, fail, stop_children
-from mainspring_engine.domain.workflow.filling import Values, filled
+from mainspring_engine.domain.workflow.filling import Values, filled, joined
 from mainspring_engine.domain.workflow.going import PRIORITY, Going, cut, value
 from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_kernel.errors import Conflict, ValidationFailed
@@ -255,7 +255,7 @@ def _able(
 
 def _input(chart: Chart, number: int, values: Values) -> bytes:
     try:
-        return filled(chart.step(number).arguments, values)
+        return joined(chart.step(number).arguments, values)
     except Unfit as error:
         message = f"step {number} ({chart.step(number).step}): {error}"
         raise Unfit(message) from error

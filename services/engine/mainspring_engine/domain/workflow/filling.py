@@ -91,6 +91,11 @@ class Values:
 def filled(expression: Expression, values: Values) -> bytes:
     """The JSON that comes of it. Raises Unfit."""
     values.prepare((expression,))
+    return joined(expression, values)
+
+
+def joined(expression: Expression, values: Values) -> bytes:
+    """As `filled`, of what was prepared."""
     size, pieces = 0, list[Piece]()
     for piece in _pieces(expression, values):
         size += len(piece)
