@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from contextvars import ContextVar
+from traceback import format_exception, format_tb
 from typing import Final
 from uuid import UUID
 
@@ -27,9 +28,22 @@ def _said_of(what: str, error: BaseException) -> str:
 
 def failed_for_good(what: str, error: BaseException) -> None:
     """With its traceback, unless somebody meant it to fail or has told of it."""
-    trace = None if isinstance(error, GiveUp | StepFailed) else error
-    level = logging.INFO if trace is None else logging.WARNING
-    LOG.log(level, "%s", _said_of(what, error), exc_info=trace)
+    line = _said_of(what, error)
+    if isinstance(error, GiveUp | StepFailed):
+        LOG.info("%s", line)
+    elif _can_be_written(error):
+        LOG.warning("%s", line, exc_info=error)
+    else:
+        LOG.warning("%s\n%s", line, "".join(format_tb(error.__traceback__)).rstrip())
+
+
+def _can_be_written(error: BaseException) -> bool:
+    """Whether its traceback can: not where a message has half a character, or raises itself."""
+    try:
+        "".join(format_exception(error)).encode()
+    except Exception:  # noqa: BLE001 - a `__str__` of the user's own
+        return False
+    return True
 
 
 def went_on_alone(waits: Iterable[str]) -> None:

@@ -130,11 +130,11 @@ async def at_work(engine: Engine) -> AsyncGenerator[None]:
 @pytest.mark.parametrize(
     ("type_", "which", "code", "message"),
     [
-        ("calls", 0, "step_failed", "xxx"),
-        ("calls", 1, "step_failed", "x?"),
-        ("calls", 2, "step_failed", "1000000000000.0 s: a step comes again"),
-        ("calls", 3, "step_failed", "it called sys.exit(2)"),
-        ("calls", 4, "step_failed", "it called sys.exit('no such file')"),
+        ("calls", 0, "step_failed", "step 1 (says_much): xxx"),
+        ("calls", 1, "step_failed", "step 1 (says_no_unicode): x?"),
+        ("calls", 2, "step_failed", "step 1 (comes_late): 1000000000000.0 s: a step comes"),
+        ("calls", 3, "step_failed", "step 1 (exits): it called sys.exit(2)"),
+        ("calls", 4, "step_failed", "step 1 (exits_in_its_thread): it called sys.exit('no such"),
         ("fails", 0, "workflow_failed", "xxx"),
         ("fails", 1, "workflow_failed", "?"),
         ("fails", 2, "workflow_failed", "Mute"),

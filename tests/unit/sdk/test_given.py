@@ -146,3 +146,22 @@ async def test_a_workflow_that_a_step_ended_says_which(caplog: pytest.LogCapture
     assert result.flaw is not None
     assert result.flaw.message == "step 1 (charge): declined"
     assert [one.exc_info is not None for one in caplog.records] == [True]  # once
+
+
+async def test_a_failure_whose_words_cannot_be_written_is_logged_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @step(retry=NO_RETRY)
+    async def charge() -> None:
+        message = "half a character: \ud800"
+        raise ValueError(message)
+
+    @workflow
+    async def order() -> None:
+        await charge()
+
+    await FakeEngine().run(order)
+
+    (line,) = [one.getMessage() for one in caplog.records]
+    assert line.encode().startswith(b"step charge failed: ValueError: half a character: ?")
+    assert "in charge" in line
