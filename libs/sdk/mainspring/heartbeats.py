@@ -34,7 +34,7 @@ def heartbeat(details: object = _NONE) -> None:
     or over 8 KiB, AttemptOver where the attempt timed out or its task was lost or cancelled: then
     stop (a process of its own is ended).
     """
-    pulse = _pulse.get()
+    pulse = present_pulse()
     if pulse is None:
         return
     raw = None
@@ -55,7 +55,7 @@ def heartbeat_details(of: type[object] = object, /) -> object:
 
     Raises msgspec.ValidationError where it is not `of` that type.
     """
-    pulse = _pulse.get()
+    pulse = present_pulse()
     if pulse is None or pulse.details is None:
         return None
     return decode(pulse.details, of)
@@ -251,7 +251,7 @@ class Pulse:
 @asynccontextmanager
 async def alive(heartbeat_s: float | None) -> AsyncGenerator[None]:
     """Sees to it that the present attempt says something every so often."""
-    pulse = _pulse.get()
+    pulse = present_pulse()
     if heartbeat_s is None or not isinstance(pulse, Pulse):
         yield
     else:

@@ -20,9 +20,15 @@ def at_work_on(kind: Prefix, id_: UUID) -> None:
     _subject.set((kind, id_))
 
 
-def _said_of(what: str, error: BaseException) -> str:
+def _named() -> str:
+    """What the present task is at work on; "" for nothing that has an id."""
     subject = _subject.get()
-    whose = "" if subject is None else f" of {to_wire(*subject)}"
+    return "" if subject is None else to_wire(*subject)
+
+
+def _said_of(what: str, error: BaseException) -> str:
+    named = _named()
+    whose = f" of {named}" if named else ""
     return f"{what}{whose} failed: {type(error).__name__}: {said(error)}"
 
 
@@ -48,11 +54,10 @@ def _can_be_written(error: BaseException) -> bool:
 
 def went_on_alone(waits: Iterable[str]) -> None:
     """Code at rest was woken by something of its own process, which no replay would do again."""
-    subject = _subject.get()
     LOG.warning(
         "%s went on by itself where it waits for %s: a timer of its process, as of asyncio.timeout"
         " or wait_for, counts for nothing while it rests. Give the wait its own timeout_s",
-        "a workflow" if subject is None else to_wire(*subject),
+        _named() or "a workflow",
         ", ".join(waits) or "something",
     )
 

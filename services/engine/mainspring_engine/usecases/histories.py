@@ -59,10 +59,13 @@ class Histories:
     def asked(self, attachment: Attachment, wanted: tuple[HistoryWanted, ...]) -> None:
         """Answers by and by. A worker that hears nothing asks again."""
         questions = self._questions.setdefault(attachment, _Questions())
+        lost: dict[Held, None] = {}
         for one in wanted:
-            if attachment.given(one.held) is not None:
+            if attachment.given(one.held) is None:
+                lost[one.held] = None
+            else:
                 questions.put(one)
-        for held in {one.held: None for one in wanted if attachment.given(one.held) is None}:
+        for held in lost:
             attachment.outbox.lost(held)
         self._go_on(attachment, questions)
 

@@ -59,7 +59,6 @@ from mainspring_schema.workflows import Flaw
 _RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
 _MADE: Final = msgspec.msgpack.Decoder(PlainTask)
 _KEPT_NULL: Final = PlainResult()
-_SERVER_ERROR: Final = 500
 
 
 class PlainTasks:
@@ -244,12 +243,12 @@ class PlainTasks:
     async def _refuse(self, order: RequeuePlainTask, refusal: TaskRefusal) -> NoReturn:
         error = rebuild(refusal.code, refusal.message)
         try:
-            if error.status >= _SERVER_ERROR:
+            if error.is_server_error:
                 # The tables have no place for what has such an id, now or later.
                 _check_id(order.new_id, self._clock.wall_ms())
         except ValidationFailed as unfit:
             error = unfit
-        if error.status < _SERVER_ERROR:
+        if not error.is_server_error:
             await self._letters.reopen(order.task_id, order.new_id)
         raise error
 
