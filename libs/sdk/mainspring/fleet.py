@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol, cast
 
 from mainspring.calling import NOTHING, Announced
 from mainspring.definitions import Step, Workflow
+from mainspring.imports import refuse_within_an_import
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.tools import Tool
 from mainspring.worker import Worker
@@ -100,7 +101,11 @@ class Fleet:
         self._at_work: dict[int, Process] = {}
 
     async def run(self) -> None:
-        """Works until it is cancelled or gets SIGTERM; then all processes drain, within bounds."""
+        """Works until it is cancelled or gets SIGTERM; then all processes drain, within bounds.
+
+        Raises RuntimeError where a process of its own imports the program.
+        """
+        refuse_within_an_import()
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         on_main = threading.current_thread() is threading.main_thread()
         if on_main:

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterable
 from contextvars import ContextVar
 from traceback import format_exception, format_tb
-from typing import Final
+from types import TracebackType
+from typing import Final, cast
 from uuid import UUID
 
 from mainspring.errors import GiveUp, StepFailed
@@ -12,6 +13,8 @@ from mainspring.saying import said
 from mainspring_kernel.ids import Prefix, to_wire
 
 LOG: Final = logging.getLogger("mainspring")
+_CALLERS: Final = ("mainspring", "mainspring_workstream", "asyncio", "concurrent")
+"""Packages whose frames come before those of a step or a workflow."""
 _subject: ContextVar[tuple[Prefix, UUID] | None] = ContextVar("mainspring_subject", default=None)
 
 
@@ -35,12 +38,26 @@ def _said_of(what: str, error: BaseException) -> str:
 def failed_for_good(what: str, error: BaseException) -> None:
     """With its traceback, unless somebody meant it to fail or has told of it."""
     line = _said_of(what, error)
+    trace = _from_the_users(error.__traceback__)
     if isinstance(error, GiveUp | StepFailed):
         LOG.info("%s", line)
     elif _can_be_written(error):
-        LOG.warning("%s", line, exc_info=error)
+        LOG.warning("%s", line, exc_info=(type(error), error, trace))
     else:
-        LOG.warning("%s\n%s", line, "".join(format_tb(error.__traceback__)).rstrip())
+        LOG.warning("%s\n%s", line, "".join(format_tb(trace)).rstrip())
+
+
+def _from_the_users(whole: TracebackType | None) -> TracebackType | None:
+    """Without what called the user's code; the whole where none of that is in it."""
+    trace = whole
+    while trace is not None and _calls(trace):
+        trace = trace.tb_next
+    return trace or whole
+
+
+def _calls(trace: TracebackType) -> bool:
+    globals_ = cast("dict[str, object]", trace.tb_frame.f_globals)
+    return str(globals_.get("__name__", "")).partition(".")[0] in _CALLERS
 
 
 def _can_be_written(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from mainspring.crossing import call_on
 from mainspring.definitions import Step, Workflow
 from mainspring.ferry import Ferry, Passage
 from mainspring.going import Go
+from mainspring.imports import refuse_within_an_import
 from mainspring.kinds import check_offer, check_some
 from mainspring.lag import LagWatch
 from mainspring.limits import WARM_GOES_DEFAULT
@@ -125,7 +126,11 @@ class Worker:
         )
 
     async def __aenter__(self) -> Self:
-        """Begins to work; the engine may come later."""
+        """Begins to work; the engine may come later.
+
+        Raises RuntimeError where a process of its own imports the program.
+        """
+        refuse_within_an_import()
         if self._processes_max:
             self._processes = Processes(self._processes_max)
         link = self._link or GrpcEngineLink(self._addresses, self._draws)

@@ -1,6 +1,7 @@
 """What a step does to its arguments stays within it, and why it failed is told the same again."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -129,6 +130,52 @@ async def test_where_a_step_and_a_workflow_failed_is_logged_with_a_traceback(
         ("WARNING", "step charge failed: KeyError: 'no such account'", True),
         ("WARNING", "workflow order failed: IndexError: list index out of range", True),
     ]
+
+
+async def test_a_traceback_in_the_log_begins_where_the_user_s_code_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @step(retry=NO_RETRY)
+    async def charge() -> None:
+        message = "no such account"
+        raise KeyError(message)
+
+    @step(retry=NO_RETRY)
+    def ship() -> None:  # in a thread
+        raise KeyError
+
+    @workflow
+    async def order() -> None:
+        for one in (charge, ship):
+            with suppress(StepFailed):
+                await one()
+        raise LookupError
+
+    await FakeEngine().run(order)
+
+    begins = [
+        one.exc_info[2].tb_frame.f_code.co_name
+        for one in caplog.records
+        if one.exc_info is not None and one.exc_info[2] is not None
+    ]
+    assert begins == ["charge", "ship", "order"]
+
+
+async def test_a_failure_outside_of_the_user_s_code_is_logged_with_all_that_led_to_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @step(retry=NO_RETRY)
+    async def ask() -> object:
+        return object()  # no JSON: the one who says so is not the user
+
+    @workflow
+    async def order() -> None:
+        await ask()
+
+    await FakeEngine().run(order)
+
+    whole = [one.exc_info and one.exc_info[2] for one in caplog.records]
+    assert [trace is not None for trace in whole] == [True]
 
 
 async def test_a_workflow_that_a_step_ended_says_which(caplog: pytest.LogCaptureFixture) -> None:
