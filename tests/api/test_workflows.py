@@ -56,11 +56,22 @@ async def test_a_start_may_name_the_build_that_works_on_it(
 async def test_a_start_may_put_its_goes_under_keys_and_a_circuit(
     client: httpx.AsyncClient, backend: Backend
 ) -> None:
-    await started(client, keys=["customer:7"], circuit="stripe", start_within_seconds=2)
+    await started(client, keys=["customer:7"], circuit="stripe")
 
     (command,) = backend.starts
     assert (command.keys, command.circuit) == (("customer:7",), "stripe")
-    assert command.start_within_ms == 2000
+
+
+async def test_a_start_may_bound_the_time_until_it_is_taken_and_until_it_ends(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    await started(client, start_within_seconds=2, close_within_seconds=86_400 * 365)
+
+    (command,) = backend.starts
+    assert (command.start_within_ms, command.close_within_ms) == (2000, 31_536_000_000)
+    refused = await client.post(URL, json={"type": "order", "close_within_seconds": 0})
+    assert refused.status_code == 422
+    assert "close_within_seconds" in refused.text
 
 
 async def test_a_key_starts_once_and_another_input_is_refused(client: httpx.AsyncClient) -> None:

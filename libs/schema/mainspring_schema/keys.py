@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from mainspring_kernel.declaration_limits import WAIT_MS_MAX
 from mainspring_kernel.limits import (
     GATE_KEY_CHARS_MAX,
     KEY_CHARS_MAX,
@@ -31,6 +32,13 @@ def flaw_of_start_bound(within_ms: int | None) -> str | None:
     if within_ms is None or 0 < within_ms <= START_WITHIN_MS_MAX:
         return None
     return f"the time until it is taken: 1 to {START_WITHIN_MS_MAX} ms"
+
+
+def flaw_of_close_bound(within_ms: int | None) -> str | None:
+    """What is wrong with the time in which a workflow is to end; None where it will do."""
+    if within_ms is None or 0 < within_ms <= WAIT_MS_MAX:
+        return None
+    return f"the time until it has ended: 1 to {WAIT_MS_MAX} ms"
 
 
 def flaw_of_gate_key(key: str) -> str | None:

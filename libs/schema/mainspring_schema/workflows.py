@@ -155,7 +155,8 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     With a `build` only workers of that build take its tasks, and those of its children and steps on
     the same queue. A key finds its workflow whatever the build. `keys` and `circuit` are of each go
     at its code, as of a plain task: while it waits for something it holds nothing of them. Where no
-    worker took it within `start_within_ms` it fails, also while no worker comes.
+    worker took it within `start_within_ms` it fails, also while no worker comes. What has not ended
+    within `close_within_ms` is stopped as by a cancel, and fails.
     """
 
     org_id: UUID
@@ -172,6 +173,7 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
     circuit: str = ""
     start_within_ms: int | None = None
+    close_within_ms: int | None = None
 
 
 class ForkWorkflow(Struct, frozen=True, kw_only=True):

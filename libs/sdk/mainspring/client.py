@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar, overload
 
@@ -12,7 +13,7 @@ from mainspring.definitions import Call, Options, Step, Workflow
 from mainspring.descriptions import Description
 from mainspring.handles import Handle, Starting
 from mainspring.kinds import check_step, check_workflow
-from mainspring.options import texts
+from mainspring.options import bound_s, texts
 from mainspring.requests import Requests, own_key
 from mainspring.sending import http_of
 from mainspring.tasks import Submitting, TaskHandle, Tasks
@@ -104,7 +105,7 @@ class Client(Requests):
         """
         return await self._tasks.submit(calls)
 
-    def starting(
+    def starting(  # noqa: PLR0913 - one named option each
         self,
         workflow: "Workflow[P, T]",
         *,
@@ -113,15 +114,25 @@ class Client(Requests):
         build: str | None = None,
         keys: Sequence[str] = (),
         circuit: str | None = None,
+        start_within_s: float | timedelta | None = None,
+        close_within_s: float | timedelta | None = None,
     ) -> "Starting[P, T]":
         """With options: the same `key` and arguments find the workflow that they started before.
 
         Other arguments raise ApiError `workflow_key_mismatch`. With a `build` only workers of that
-        build work on it. `keys` and `circuit` are as of a step, and hold while its code runs.
+        build work on it. `keys` and `circuit` are as of a step, and hold while its code runs. It
+        fails with `timeout.schedule_to_start` where no worker took it within `start_within_s`, and
+        is stopped as by a cancel, with `timeout.schedule_to_close`, after `close_within_s`.
         """
         check_workflow(workflow)
-        under = Options(keys=texts("keys", keys), circuit=circuit, build=build)
-        return Starting(self, workflow, key=key, queue=queue, options=under)
+        options = Options(
+            keys=texts("keys", keys),
+            circuit=circuit,
+            build=build,
+            start_within_s=bound_s("start_within_s", start_within_s),
+            close_within_s=bound_s("close_within_s", close_within_s),
+        )
+        return Starting(self, workflow, key=key, queue=queue, options=options)
 
     @overload
     async def fork(

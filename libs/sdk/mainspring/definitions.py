@@ -30,13 +30,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How a task is submitted."""
+    """How a task is submitted, or a workflow started; the latter has no priority."""
 
     keys: tuple[str, ...] = ()
     circuit: str | None = None
     priority: int = 0
     build: str | None = None
     start_within_s: float | None = None
+    close_within_s: float | None = None
 
 
 class Step(Generic[P, T_co]):

@@ -61,7 +61,13 @@ class Requests:
             "queue": queue,
             "key": own_key() if key is None else key,
         }
-        given = (("build", options.build), ("keys", options.keys), ("circuit", options.circuit))
+        given = (
+            ("build", options.build),
+            ("keys", options.keys),
+            ("circuit", options.circuit),
+            ("start_within_seconds", options.start_within_s),
+            ("close_within_seconds", options.close_within_s),
+        )
         body.update((name, value) for name, value in given if value)
         if declaration is not None:
             body["declaration"] = msgspec.Raw(declaration)

@@ -60,7 +60,11 @@ class Memory:
 
 
 class DeclaredDesk:
-    """Keeps what a store would: the view, open tasks with their payloads, results, events."""
+    """Keeps what a store would: the view, open tasks with their payloads, results, events.
+
+    `tasks` are by place; that of the workflow's own go is "workflow". `given` has the arguments of
+    each step that ever began, `told` what it told other sessions.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class DeclaredDesk:
         queue: str = "default",
         build: str = "",
         start_within_ms: int | None = None,
+        close_within_ms: int | None = None,
         parent: Parent | None = None,
         fork: "tuple[DeclaredDesk, Fork] | None" = None,
     ) -> None:
@@ -81,22 +86,20 @@ class DeclaredDesk:
             recall=self.memory,
         )  # fmt: skip
         self.tasks: dict[str, OpenTask] = {}
-        """By place; that of the workflow's own go is "workflow"."""
         self.given: dict[str, object] = {}
-        """The arguments of each step that ever began."""
         self.routes: dict[str, tuple[str, str]] = {}
         self.events: list[tuple[str, dict[str, object]]] = []
         self.waits: dict[str, WaitRow] = {}
         self.signals: dict[UUID, SignalRow] = {}
         self.told: list[NewSignal] = []
-        """What it told other sessions."""
         self.last: Changes
         if fork is not None:
             self._inherit(*fork)
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
             queue=queue, declaration=declaration, build=build, start_within_ms=start_within_ms,
-            parent=parent, fork=None if fork is None else fork[1],
+            close_within_ms=close_within_ms, parent=parent,
+            fork=None if fork is None else fork[1],
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         decide(plan, intents.WorkflowStarted(command=command), self.materials)

@@ -55,6 +55,7 @@ class Desk:
         keys: tuple[str, ...] = (),
         circuit: str = "",
         start_within_ms: int | None = None,
+        close_within_ms: int | None = None,
     ) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
@@ -75,7 +76,7 @@ class Desk:
         command = StartWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=b"[1]", key="k",
             parent=parent, fork=fork, build=build, keys=keys, circuit=circuit,
-            start_within_ms=start_within_ms,
+            start_within_ms=start_within_ms, close_within_ms=close_within_ms,
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         self.started = decide(plan, intents.WorkflowStarted(command=command), self.materials)

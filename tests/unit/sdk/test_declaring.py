@@ -1,5 +1,7 @@
 """What a declared workflow's function comes to."""
 
+from datetime import timedelta
+
 import httpx
 import msgspec
 import pytest
@@ -287,9 +289,13 @@ async def test_its_start_brings_it_along() -> None:
         return httpx.Response(201, json=told | state)
 
     async with Client("http://x", transport=httpx.MockTransport(answer)) as client:
-        handle = await client.starting(order, key="k", build="b7").start(1, name="y")
+        starting = client.starting(
+            order, key="k", build="b7", start_within_s=5, close_within_s=timedelta(hours=1)
+        )
+        handle = await starting.start(1, name="y")
 
     assert sent[0]["build"] == "b7"
+    assert (sent[0]["start_within_seconds"], sent[0]["close_within_seconds"]) == (5, 3600)
     assert handle.id == "workflow_1"
     assert order.drawn is not None
     assert sent[0]["declaration"] == msgspec.json.decode(order.drawn.declaration)

@@ -26,7 +26,7 @@ from mainspring_engine.usecases.workflows import (
     check_build,
     check_keys,
     check_name,
-    check_start_bound,
+    refuse,
 )
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import (
@@ -41,6 +41,7 @@ from mainspring_kernel.errors import (
 from mainspring_kernel.ids import is_uuid7, uuid7_ms
 from mainspring_kernel.limits import PRIORITY_MAX
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX, PLAIN_TASKS_WAITING_MAX
+from mainspring_schema.keys import flaw_of_start_bound
 from mainspring_schema.plain import (
     CancelPlainTask,
     GetPlainTask,
@@ -133,7 +134,7 @@ class PlainTasks:
 
     def _checked(self, task: SubmitTask, now_ms: int) -> NewPlain:
         route = self._route(task)
-        check_start_bound(task.start_within_ms)
+        refuse(flaw_of_start_bound(task.start_within_ms))
         check_arguments(task.input)
         if not 0 <= task.priority <= PRIORITY_MAX:
             detail = f"priority: 0 to {PRIORITY_MAX}"

@@ -44,7 +44,7 @@ from mainspring_kernel.limits import (
     WORKFLOW_VALUE_BYTES_MAX,
 )
 from mainspring_schema.declarations import version_of
-from mainspring_schema.keys import flaw_in, flaw_of_name, flaw_of_start_bound
+from mainspring_schema.keys import flaw_in, flaw_of_close_bound, flaw_of_name, flaw_of_start_bound
 from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     PLACE,
@@ -125,7 +125,8 @@ class Workflows:
         check_name("queue", command.queue)
         check_build(command.build)
         check_keys(command.keys, command.circuit)
-        check_start_bound(command.start_within_ms)
+        refuse(flaw_of_start_bound(command.start_within_ms))
+        refuse(flaw_of_close_bound(command.close_within_ms))
         if command.key is not None and _KEY.fullmatch(command.key) is None:
             detail = f"a key has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
             raise ValidationFailed(detail)
@@ -354,10 +355,14 @@ def _outcome(row: WorkflowRow, problem: str) -> tuple[bytes | None, Flaw | None]
     return None, None
 
 
-def check_name(what: str, name: str) -> None:
-    flaw = flaw_of_name(what, name)
+def refuse(flaw: str | None) -> None:
+    """Raises ValidationFailed where there is one."""
     if flaw is not None:
         raise ValidationFailed(flaw)
+
+
+def check_name(what: str, name: str) -> None:
+    refuse(flaw_of_name(what, name))
 
 
 def check_build(build: str) -> None:
@@ -369,15 +374,7 @@ def check_build(build: str) -> None:
 
 def check_keys(keys: tuple[str, ...], circuit: str) -> None:
     """What they put a task under is known when it is to be claimed."""
-    flaw = flaw_in(keys, circuit)
-    if flaw is not None:
-        raise ValidationFailed(flaw)
-
-
-def check_start_bound(within_ms: int | None) -> None:
-    flaw = flaw_of_start_bound(within_ms)
-    if flaw is not None:
-        raise ValidationFailed(flaw)
+    refuse(flaw_in(keys, circuit))
 
 
 def check_arguments(raw: bytes) -> None:

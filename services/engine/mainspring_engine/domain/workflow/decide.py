@@ -12,6 +12,7 @@ from mainspring_engine.domain.materials import Materials, NotYet
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Closing, OpenTask, TaskState
 from mainspring_engine.domain.workflow import cancelling, children, declared, machine, waiting
+from mainspring_engine.domain.workflow.ending import TIMER_CLOSE
 from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Phase
 from mainspring_kernel.errors import NotFound, WorkflowEnded
@@ -226,6 +227,12 @@ def _timer_due(plan: Plan, intent: intents.TimerDue, materials: Materials) -> Ve
     elif going is not None and intent.kind == machine.TIMER_START:
         if machine.not_taken(going):
             plan.dropped_timers.append(intent.timer_id)
+            return Verdict.COMMITTED
+    elif going is not None and intent.kind == TIMER_CLOSE:
+        if going.state.cancel_reason is None:
+            plan.dropped_timers.append(intent.timer_id)
+            going.update(close_timer=None, overdue=True)
+            _cancel(going, "timeout", going.open_tasks())
             return Verdict.COMMITTED
     elif going is not None and going.state.timer_id == intent.timer_id:
         cancelling.finish_cancel(going, going.open_tasks())

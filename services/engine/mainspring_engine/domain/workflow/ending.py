@@ -9,6 +9,12 @@ from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import Flaw
 
 TIMER_CANCEL = "cancel_deadline"
+TIMER_CLOSE = "close"
+OVERDUE = Flaw(
+    code="timeout.schedule_to_close",
+    message="it had not ended within its time",
+    type="TimeoutError",
+)
 
 
 def fail(going: Going, flaw: Flaw) -> None:
@@ -41,7 +47,10 @@ def of_the_cancel(going: Going, result: WorkflowResult) -> bool:
 
 
 def cancelled(going: Going) -> None:
-    """Nobody is at work on it any more."""
+    """Nobody is at work on it any more. What was stopped because its time was over has failed."""
+    if going.state.overdue:
+        fail(going, OVERDUE)
+        return
     going.emit("workflow.cancelled", {"reason": going.state.cancel_reason or "worker"})
     end(going, Outcome.CANCELLED, WorkflowResult(outcome="cancelled"))
 

@@ -219,10 +219,16 @@ class Going:
         """Nothing of it is left but its history. The outcome's event stands already."""
         self.drop_timer(self.state.timer_id)
         self.drop_timer(self.state.start_timer)
+        self.drop_timer(self.state.close_timer)
         self.plan.set_status(SessionStatus.IDLE)
         self.plan.set_active_turn(None)
         self.update(
-            task_id=None, timer_id=None, start_timer=None, waits=0, ended_ms=self.plan.now_ms
+            task_id=None,
+            timer_id=None,
+            start_timer=None,
+            close_timer=None,
+            waits=0,
+            ended_ms=self.plan.now_ms,
         )
         self.save(outcome)
 

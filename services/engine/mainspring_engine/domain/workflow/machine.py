@@ -22,7 +22,7 @@ from mainspring_engine.domain.routes import keys_under
 from mainspring_engine.domain.rows import Closing, OpenTask, Outcome, TaskState, Workflow
 from mainspring_engine.domain.workflow import cancelling, declared, forking, outcomes, waiting
 from mainspring_engine.domain.workflow import state as states
-from mainspring_engine.domain.workflow.ending import end, fail, of_the_cancel
+from mainspring_engine.domain.workflow.ending import TIMER_CLOSE, end, fail, of_the_cancel
 from mainspring_engine.domain.workflow.going import (
     OUTCOME_STEP,
     Going,
@@ -68,6 +68,8 @@ def start(plan: Plan, command: StartWorkflow, materials: Materials) -> Started:
     going.record_input(command.input)
     if command.start_within_ms is not None:
         going.update(start_timer=going.timer(TIMER_START, command.start_within_ms))
+    if command.close_within_ms is not None:
+        going.update(close_timer=going.timer(TIMER_CLOSE, command.close_within_ms))
     if command.declaration is None:
         going.go()
         going.save()

@@ -91,6 +91,10 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """When it ended; 0 also where it did so under a version before."""
     start_timer: UUID | None = None
     """Until when a worker is to take it."""
+    close_timer: UUID | None = None
+    """Until when it is to have ended."""
+    overdue: bool = False
+    """That time is over: its cancel ends it as failed."""
 
     def build_on(self, queue: str) -> str:
         """Which build does its work on a queue: the pin ends where its own queue ends."""

@@ -104,6 +104,7 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
             keys=body.keys,
             circuit=body.circuit or "",
             start_within_ms=milliseconds(body.start_within_seconds),
+            close_within_ms=milliseconds(body.close_within_seconds),
         )
         view = await workflows.started(
             services.control, services.endings, services.clock, command, wait_s=call.query.wait_s

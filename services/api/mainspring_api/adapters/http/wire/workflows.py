@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from mainspring_api.domain import limits as bounds
-from mainspring_kernel import limits, plain_limits
+from mainspring_kernel import declaration_limits, limits, plain_limits
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.limits import QUERY_ARGUMENTS_BYTES_MAX
 from mainspring_kernel.times import rfc3339
@@ -33,6 +33,7 @@ GateKey = Annotated[
 
 
 Seconds = Annotated[float, Meta(ge=0.001, le=plain_limits.START_WITHIN_MS_MAX / 1000)]
+LongSeconds = Annotated[float, Meta(ge=0.001, le=declaration_limits.WAIT_MS_MAX / 1000)]
 
 
 def milliseconds(seconds: float | None) -> int | None:
@@ -55,7 +56,9 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `declaration` of steps the engine runs those, each as a task; without one a worker has the code.
     With a `build` only workers of that build work on it. `keys` put each go at its code under the
     limits of `key:…`, `circuit` under the circuit breaker `circuit:…`.
-    One that no worker took within `start_within_seconds` fails with `timeout.schedule_to_start`.
+    One that no worker took within `start_within_seconds` fails with `timeout.schedule_to_start`;
+    one that has not ended within `close_within_seconds` is stopped as by a cancel, and fails with
+    `timeout.schedule_to_close`.
     """
 
     type: Name
@@ -67,6 +70,7 @@ class StartBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: Annotated[tuple[GateKey, ...], Meta(max_length=limits.TASK_KEYS_MAX)] = ()
     circuit: GateKey | None = None
     start_within_seconds: Seconds | None = None
+    close_within_seconds: LongSeconds | None = None
 
 
 class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
