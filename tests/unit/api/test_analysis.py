@@ -100,3 +100,15 @@ def test_a_secret_is_shown_where_it_stands_and_not_repeated() -> None:
 
     assert (finding.at, finding.start, finding.end) == ("system_prompt", 5, 39)
     assert "ghp_" not in finding.message
+
+
+def test_a_prompt_full_of_beginnings_of_tokens_is_read_once() -> None:
+    agent = Analysed(system_prompt="eyJ-" * 130_000)  # minutes, were each read to the end
+
+    assert rules(agent) == ["prompt.long"]
+
+
+def test_a_token_is_found_behind_other_words() -> None:
+    token = ".".join(("eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0In0", "dozjgNryP4J3jVmN"))
+
+    assert rules(Analysed(system_prompt=f"Authorization: Bearer {token}")) == ["prompt.secret"]

@@ -3,7 +3,7 @@
 import pytest
 
 from mainspring_api.domain.edits import apply, content_hash
-from mainspring_kernel.errors import Conflict, ValidationFailed
+from mainspring_kernel.errors import Conflict, PayloadTooLarge, ValidationFailed
 from mainspring_schema.holdings import Edit
 
 TEXT = b"one\ntwo\ntwo\nthree\n"
@@ -47,3 +47,10 @@ def test_an_edit_that_fits_a_changed_file_no_more_is_refused(now: bytes, every: 
 def test_bytes_that_are_no_text_are_not_edited() -> None:
     with pytest.raises(ValidationFailed, match="UTF-8"):
         apply(b"\xff", [Edit(old="a", new="b")], expected=content_hash(b"\xff"))
+
+
+def test_edits_that_would_make_a_text_too_large_are_refused_before_they_do() -> None:
+    grow = Edit(old="a", new="a" * 600, every=True)
+
+    with pytest.raises(PayloadTooLarge):
+        apply(b"a", [grow] * 9, expected=content_hash(b"a"))  # 600 ** 9 bytes

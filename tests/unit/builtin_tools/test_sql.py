@@ -154,6 +154,22 @@ async def test_a_statement_that_never_ends_is_ended(
     )
 
 
+async def test_a_pattern_that_is_long_is_refused(caller: Caller) -> None:
+    sql = "select printf('%.*c', 900000, 'x') like '%' || printf('%.*c', 25000, 'x') || 'y%'"
+
+    assert "pattern too complex" in await caller.refusal(SQL, "sql_query", sql=sql)
+
+
+async def test_rows_that_are_not_shown_are_not_fetched(caller: Caller) -> None:
+    endless = "with recursive n (i) as (select 1 union all select i + 1 from n) "
+
+    found = await caller.result(
+        SQL, "sql_query", sql=f"{endless}select i, printf('%.*c', 900000, 'x') from n", limit=500
+    )
+
+    assert (found["row_count"], found["reason"]) == (0, "size_cap")
+
+
 async def test_a_database_fills_up_to_its_bound(caller: Caller) -> None:
     grow = (
         "with recursive n (i) as (select 1 union all select i + 1 from n where i < 100000) "

@@ -5,12 +5,12 @@ wire has them. What was written is read back as the same agent, to the last blan
 """
 
 import re
-from collections.abc import Iterable
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 import yaml
 
+from mainspring_harness.plain_yaml import NotPlain, read_yaml
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_schema.messages import Json
 
@@ -77,30 +77,10 @@ def _yaml_or_none(text: str) -> Json | None:
 
 
 def _yaml(text: str) -> object:
-    """Without aliases: a few of them can stand for more than any memory holds."""
     try:
-        for event in cast("Iterable[object]", yaml.parse(text, Loader=yaml.SafeLoader)):
-            if isinstance(event, yaml.AliasEvent):
-                msg = "YAML aliases are not read"
-                raise ValidationFailed(msg)
-        return cast(
-            "object",
-            yaml.load(text, Loader=_PlainLoader),  # noqa: S506 -- a SafeLoader with fewer types
-        )
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        msg = f"not YAML: {error}"
-        raise ValidationFailed(msg) from error
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """JSON's types alone: a date is a text."""
-
-
-_KNOWN = cast("dict[str, list[tuple[str, object]]]", yaml.SafeLoader.yaml_implicit_resolvers)
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [one for one in known if one[0] != "tag:yaml.org,2002:timestamp"]
-    for first, known in _KNOWN.items()
-}
+        return read_yaml(text)
+    except NotPlain as error:
+        raise ValidationFailed(str(error)) from error
 
 
 def _name_of(prompt: str) -> str:

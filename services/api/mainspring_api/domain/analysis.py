@@ -24,8 +24,9 @@ LONG_PROMPT_CHARS: Final = 32_000
 
 _SECRET: Final = re.compile(
     r"\b(?:sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abp]-[\w-]{10,}"
-    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,})|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,})|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
+"""A JWT begins where a word does: a long word would be read again from each `eyJ` in it."""
 _PLACEHOLDER: Final = re.compile(
     r"\{\{[^{}\n]{0,80}\}\}|\bTODO\b|\bFIXME\b|lorem ipsum", re.IGNORECASE
 )

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mainspring_kernel.errors import Conflict, ValidationFailed
+from mainspring_kernel.errors import Conflict, PayloadTooLarge, ValidationFailed
 from mainspring_schema.holdings import Edit
+from mainspring_schema.limits import HELD_READ_BYTES_MAX
 
 
 class Edited(NamedTuple):
@@ -24,7 +25,8 @@ def apply(content: bytes, edits: Sequence[Edit], *, expected: str) -> Edited:
 
     On a text that changed since it was read, edits still go through where each `old` occurs exactly
     once: then they mean one place, and that is unchanged. Raises Conflict where they do not,
-    ValidationFailed where they do not fit the very text that was read.
+    ValidationFailed where they do not fit the very text that was read, PayloadTooLarge before the
+    text would be larger than what can be edited.
     """
     stale = content_hash(content) != expected
     try:
@@ -32,13 +34,17 @@ def apply(content: bytes, edits: Sequence[Edit], *, expected: str) -> Edited:
     except UnicodeDecodeError as error:
         msg = "the file is no UTF-8 text and cannot be edited"
         raise ValidationFailed(msg) from error
-    replacements = 0
+    replacements, size = 0, len(content)
     for number, edit in enumerate(edits, start=1):
         found = text.count(edit.old) if edit.old else 0
         problem = _problem(edit, found, stale=stale)
         if problem is not None:
             detail = f"edit {number}: {problem}"
             raise _refusal(detail, content, stale=stale)
+        size += found * (len(edit.new.encode()) - len(edit.old.encode()))
+        if size > HELD_READ_BYTES_MAX:
+            what = "the edited file"
+            raise PayloadTooLarge(what, HELD_READ_BYTES_MAX)
         text = text.replace(edit.old, edit.new)
         replacements += found
     return Edited(text.encode(), replacements, rebased=stale)

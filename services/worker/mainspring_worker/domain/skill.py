@@ -4,8 +4,9 @@ import re
 from typing import Annotated, Final
 
 import msgspec
-import yaml
 from msgspec import Meta, Struct
+
+from mainspring_harness.plain_yaml import NotPlain, read_yaml
 
 FRONT_MATTER_CHARS_MAX: Final = 16_000
 """Names and descriptions are short; a parser should not meet more."""
@@ -36,8 +37,8 @@ def parsed(text: str, *, folder: str) -> Skill:
         message = "SKILL.md does not begin with front matter between --- lines"
         raise BadSkill(message)
     try:
-        about = msgspec.convert(yaml.safe_load(found.group(1)), FrontMatter)
-    except (yaml.YAMLError, msgspec.ValidationError, RecursionError) as error:
+        about = msgspec.convert(read_yaml(found.group(1)), FrontMatter)
+    except (NotPlain, msgspec.ValidationError) as error:
         message = f"the front matter is wrong: {str(error).splitlines()[0][:200]}"
         raise BadSkill(message) from error
     if about.name != folder:

@@ -1,19 +1,21 @@
 """One SQLite database in memory that can reach nothing but itself, and not for long."""
 
 import sqlite3
-import time
-from collections.abc import Generator, Sequence
+import threading
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from mainspring_schema.limits import HELD_READ_BYTES_MAX
 
 STATEMENT_S: Final = 10.0
 """One call, all its statements together."""
 _PAGE_BYTES: Final = 4096
-_STEPS: Final = 10_000
-"""Instructions between two looks at the clock: well under a millisecond."""
+_AGAIN_S: Final = 0.1
+"""A statement that begins in the moment of an interrupt does not hear it."""
 _LENGTH_MAX: Final = 1_000_000
+_PATTERN_BYTES_MAX: Final = 500
+"""Of LIKE and GLOB, which cost the text times the pattern and hear no interrupt: 0.6 s."""
 Value: TypeAlias = str | int | float | bytes | None
 
 _READS: Final = frozenset(
@@ -37,7 +39,8 @@ def opened(data: bytes, *, writes: bool) -> Generator[sqlite3.Connection]:
                 connection.deserialize(data)
             _bound(connection)
             connection.set_authorizer(_authorizer(writes=writes))
-            yield connection
+            with _interrupted_in_time(connection):
+                yield connection
         except sqlite3.Error as problem:
             raise SqlFailed(str(problem)) from problem
         except (OverflowError, sqlite3.Warning) as problem:
@@ -45,12 +48,22 @@ def opened(data: bytes, *, writes: bool) -> Generator[sqlite3.Connection]:
 
 
 def select(
-    connection: sqlite3.Connection, sql: str, parameters: Sequence[Value], *, limit: int
+    connection: sqlite3.Connection,
+    sql: str,
+    parameters: Sequence[Value],
+    *,
+    limit: int,
+    chars_max: int,
 ) -> tuple[list[str], list[tuple[Value, ...]]]:
-    """Names of the columns, and one row more than `limit` where there are more."""
+    """Names of the columns, and one row more than `limit` or `chars_max` where there are more."""
     cursor = connection.execute(sql, tuple(parameters))
     columns = [str(column[0]) for column in cursor.description or ()]
-    rows: list[tuple[Value, ...]] = cursor.fetchmany(limit + 1)
+    rows: list[tuple[Value, ...]] = []
+    for row in cast("Iterator[tuple[Value, ...]]", cursor):
+        rows.append(row)
+        chars_max -= sum(len(value) for value in row if isinstance(value, str))
+        if len(rows) > limit or chars_max < 0:
+            break
     return columns, rows
 
 
@@ -92,9 +105,28 @@ def _bound(connection: sqlite3.Connection) -> None:
     connection.execute("pragma trusted_schema = off")
     connection.execute("pragma temp_store = memory")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LENGTH_MAX)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _PATTERN_BYTES_MAX)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    ends = time.monotonic() + STATEMENT_S
-    connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
+
+
+@contextmanager
+def _interrupted_in_time(connection: sqlite3.Connection) -> Generator[None]:
+    """From a thread of its own: asked between its instructions, SQLite waits for the worker's."""
+    over = threading.Event()
+
+    def watch() -> None:
+        wait_s = STATEMENT_S
+        while not over.wait(wait_s):
+            connection.interrupt()
+            wait_s = _AGAIN_S
+
+    watching = threading.Thread(target=watch, name="mainspring-sql", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()  # nobody interrupts what is closed
 
 
 def _authorizer(*, writes: bool) -> "_Authorizer":

@@ -12,7 +12,7 @@ import msgspec
 
 from mainspring_harness.builtin.session_sql_database import FOLDER, ROWS_DEFAULT
 from mainspring_kernel.errors import Conflict, NotFound
-from mainspring_kernel.limits import KIB
+from mainspring_kernel.limits import KIB, MIB
 from mainspring_schema.codec import to_json
 from mainspring_schema.holdings import ChangeFiles, PutFile, ReadFile
 from mainspring_schema.limits import HELD_READ_BYTES_MAX
@@ -51,7 +51,11 @@ async def sql_query(arguments: Json, context: ToolContext) -> ToolOutcome:
     try:
         with engine.opened(kept.data, writes=False) as database:
             columns, rows = engine.select(
-                database, str(arguments["sql"]), _parameters(arguments), limit=wanted
+                database,
+                str(arguments["sql"]),
+                _parameters(arguments),
+                limit=wanted,
+                chars_max=SHOWN_BYTES_MAX,
             )
     except SqlFailed as problem:
         return error(str(problem))
@@ -88,7 +92,7 @@ async def sql_schema(arguments: Json, context: ToolContext) -> ToolOutcome:
     try:
         with engine.opened(kept.data, writes=False) as database:
             database.set_authorizer(None)  # the statement is ours, and asks a pragma
-            _, rows = engine.select(database, _SCHEMA, (), limit=10_000)
+            _, rows = engine.select(database, _SCHEMA, (), limit=10_000, chars_max=MIB)
     except SqlFailed as problem:
         return error(str(problem))
     tables: dict[str, Json] = {}

@@ -9,8 +9,9 @@ from mainspring_schema.messages import Json
 
 _WORD: Final = re.compile(r"[A-Za-z]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
-_QUOTED: Final = re.compile(r"\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)")
+_NUMBER: Final = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,15})?(?!\d)")
+"""What JSON's numbers hold exactly."""
+_QUOTED: Final = re.compile(r"\"[^\"]+\"|“[^“”]+”|(?<!\w)'[^']+'(?!\w)")
 _NAMED: Final = re.compile(r"(?<!^)(?<![.!?]\s)\b[A-Z][\w'-]*(?:\s+[A-Z][\w'-]*)*")
 _ZONE: Final = re.compile(r"\b[A-Z]\w+(?:/[A-Z]\w+)+\b|\bUTC\b")
 _STRING_CHARS_MAX: Final = 200
