@@ -41,9 +41,9 @@ MODELS_MAX: Final = 1_000
 """Of an organization's own: the same."""
 MEMORIES_MAX: Final = 1_000
 """Of an organization, archived ones counted: the same."""
-ENDPOINTS_MAX: Final = 50
+CHANNELS_MAX: Final = 50
 """Channels of one agent: a list of all is one answer."""
-ENDPOINT_KEYS_MAX: Final = 20
+CHANNEL_KEYS_MAX: Final = 20
 """Of one channel: two while one is replaced, and some for a careless replacer."""
 RESEALED_PER_PAGE_MAX: Final = 100
 """Secrets that are sealed anew in one transaction, which keeps others from them meanwhile."""

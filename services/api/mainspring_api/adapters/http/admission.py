@@ -6,8 +6,8 @@ from mainspring_api.adapters.http import edge
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain import limits
 from mainspring_api.ports.store import Transaction
-from mainspring_api.usecases import endpoints
-from mainspring_api.usecases.endpoints import Caller, Shown
+from mainspring_api.usecases import channels
+from mainspring_api.usecases.channels import Caller, Shown
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire
 
@@ -24,9 +24,9 @@ async def admitted(
     if end_user is not None and not 0 < len(end_user) <= limits.NAME_CHARS_MAX:
         msg = f"End-User has 1 to {limits.NAME_CHARS_MAX} characters"
         raise InvalidParameter(msg)
-    endpoint_id, shown = from_wire(Prefix.ENDPOINT, channel), Shown(bearer, end_user)
+    channel_id, shown = from_wire(Prefix.CHANNEL, channel), Shown(bearer, end_user)
     now_ms = services.clock.wall_ms()
-    return await endpoints.admit(tx, services.vault, endpoint_id, shown, now_ms=now_ms)
+    return await channels.admit(tx, services.vault, channel_id, shown, now_ms=now_ms)
 
 
 async def admit_to(services: Services, org_id: OrgId, request: edge.HttpRequest) -> Caller:
@@ -35,5 +35,5 @@ async def admit_to(services: Services, org_id: OrgId, request: edge.HttpRequest)
     session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
     async with services.store.transaction(org_id) as tx:
         caller = await admitted(services, tx, request, str(params["channel_id"]))
-        await endpoints.check_session(tx, caller, session_id)
+        await channels.check_session(tx, caller, session_id)
     return caller

@@ -30,11 +30,11 @@ from mainspring_api.adapters.http.wire.appeals import (
 from mainspring_api.adapters.http.wire.conversation import CancelView, EventsQuery, MessageBody
 from mainspring_api.adapters.http.wire.resources import SessionOut, session_out
 from mainspring_api.adapters.http.wire.tiers import Label, extended
-from mainspring_api.domain.endpoints import Endpoint, EndpointKey, EndpointSession
-from mainspring_api.domain.limits import CALLER_PAGE_ROWS_MAX, ENDPOINT_KEYS_MAX
+from mainspring_api.domain.channels import Channel, ChannelKey, ChannelSession
+from mainspring_api.domain.limits import CALLER_PAGE_ROWS_MAX, CHANNEL_KEYS_MAX
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import appeals as appeal_cases
-from mainspring_api.usecases import endpoints
+from mainspring_api.usecases import channels
 from mainspring_api.usecases import sessions as session_cases
 from mainspring_api.usecases.once import Answer, once
 from mainspring_api.usecases.sessions import SessionView, with_head
@@ -86,28 +86,28 @@ class ChannelList(Struct, frozen=True, kw_only=True):
     data: tuple[ChannelView, ...]
 
 
-def key_view(row: EndpointKey, key: str | None = None) -> KeyView:
+def key_view(row: ChannelKey, key: str | None = None) -> KeyView:
     return KeyView(
-        id=to_wire(Prefix.ENDPOINT_KEY, row.id),
+        id=to_wire(Prefix.CHANNEL_KEY, row.id),
         shown=row.shown,
         created_at=rfc3339(row.created_ms),
         key=key,
     )
 
 
-def channel_view(endpoint: Endpoint, keys: tuple[KeyView, ...]) -> ChannelView:
-    id_ = to_wire(Prefix.ENDPOINT, endpoint.id)
+def channel_view(channel: Channel, keys: tuple[KeyView, ...]) -> ChannelView:
+    id_ = to_wire(Prefix.CHANNEL, channel.id)
     return ChannelView(
         id=id_,
-        agent_id=to_wire(Prefix.AGENT, endpoint.owner_id),
-        name=endpoint.name,
+        agent_id=to_wire(Prefix.AGENT, channel.owner_id),
+        name=channel.name,
         type="api",
-        status="live" if endpoint.enabled else "disabled",
+        status="live" if channel.enabled else "disabled",
         path=f"/api/v1/channels/{id_}",
-        delegates_approvals=endpoint.delegates_approvals,
+        delegates_approvals=channel.delegates_approvals,
         keys=keys,
-        created_at=rfc3339(endpoint.created_ms),
-        updated_at=rfc3339(endpoint.updated_ms),
+        created_at=rfc3339(channel.created_ms),
+        updated_at=rfc3339(channel.updated_ms),
     )
 
 
@@ -118,13 +118,13 @@ def channel_view(endpoint: Endpoint, keys: tuple[KeyView, ...]) -> ChannelView:
 async def list_channels(call: Call[NoBody, NoQuery]) -> Reply:
     """The channels of an agent; of their keys only what tells one from another."""
     async with call.services.store.transaction(call.org_id) as tx:
-        found = await endpoints.list_all(tx, call.path["agent_id"])
+        found = await channels.list_all(tx, call.path["agent_id"])
         shown = [channel_view(one, await _keys(tx, one)) for one in found]
     return json_reply(ChannelList(data=tuple(shown)))
 
 
-async def _keys(tx: Transaction, endpoint: Endpoint) -> tuple[KeyView, ...]:
-    rows = await tx.records(EndpointKey, endpoint.id, limit=ENDPOINT_KEYS_MAX)
+async def _keys(tx: Transaction, channel: Channel) -> tuple[KeyView, ...]:
+    rows = await tx.records(ChannelKey, channel.id, limit=CHANNEL_KEYS_MAX)
     return tuple(key_view(row) for row in rows)
 
 
@@ -134,7 +134,7 @@ async def create_channel(call: Call[ChannelBody, NoQuery]) -> Reply:
     ids = call.services.ids
 
     async def work(tx: Transaction) -> Answer:
-        made = await endpoints.make(
+        made = await channels.make(
             tx,
             call.path["agent_id"],
             call.body.name,
@@ -142,7 +142,7 @@ async def create_channel(call: Call[ChannelBody, NoQuery]) -> Reply:
             ids=ids,
             now_ms=call.now_ms,
         )
-        row, key = await endpoints.mint(tx, made, ids=ids, now_ms=call.now_ms)
+        row, key = await channels.mint(tx, made, ids=ids, now_ms=call.now_ms)
         return json_answer(channel_view(made, (key_view(row, key),)), status=201)
 
     return reply_of(await once(call.services.store, call.org_id, call.key, work))
@@ -152,8 +152,8 @@ async def create_channel(call: Call[ChannelBody, NoQuery]) -> Reply:
 async def delete_channel(call: Call[NoBody, NoQuery]) -> Reply:
     """Closes a channel; the sessions that were made through it go on."""
     async with call.services.store.transaction(call.org_id) as tx:
-        endpoint = await endpoints.get(tx, call.path["agent_id"], call.path["channel_id"])
-        await endpoints.drop(tx, endpoint)
+        channel = await channels.get(tx, call.path["agent_id"], call.path["channel_id"])
+        await channels.drop(tx, channel)
     return Reply(status=204)
 
 
@@ -163,8 +163,8 @@ async def create_channel_key(call: Call[NoBody, NoQuery]) -> Reply:
     ids = call.services.ids
 
     async def work(tx: Transaction) -> Answer:
-        endpoint = await endpoints.get(tx, call.path["agent_id"], call.path["channel_id"])
-        row, key = await endpoints.mint(tx, endpoint, ids=ids, now_ms=call.now_ms)
+        channel = await channels.get(tx, call.path["agent_id"], call.path["channel_id"])
+        row, key = await channels.mint(tx, channel, ids=ids, now_ms=call.now_ms)
         return json_answer(key_view(row, key), status=201)
 
     return reply_of(await once(call.services.store, call.org_id, call.key, work))
@@ -173,10 +173,10 @@ async def create_channel_key(call: Call[NoBody, NoQuery]) -> Reply:
 @table.route("DELETE", f"{_ONE_OF_AGENT}/keys/{{key_id:str}}", status=204)
 async def revoke_channel_key(call: Call[NoBody, NoQuery]) -> Reply:
     """From now on the key opens nothing."""
-    key_id = from_wire(Prefix.ENDPOINT_KEY, call.path["key_id"])
+    key_id = from_wire(Prefix.CHANNEL_KEY, call.path["key_id"])
     async with call.services.store.transaction(call.org_id) as tx:
-        endpoint = await endpoints.get(tx, call.path["agent_id"], call.path["channel_id"])
-        await endpoints.revoke(tx, endpoint, key_id)
+        channel = await channels.get(tx, call.path["agent_id"], call.path["channel_id"])
+        await channels.revoke(tx, channel, key_id)
     return Reply(status=204)
 
 
@@ -263,7 +263,7 @@ async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
         caller = await admitted(call.services, tx, call.request, call.path["channel_id"])
 
     async def work(tx: Transaction) -> Answer:
-        view = await endpoints.begin(
+        view = await channels.begin(
             tx, caller, call.body.title, ids=call.services.ids, now_ms=call.now_ms
         )
         shown = await call.services.outlines.begun(tx, view)
@@ -278,7 +278,7 @@ async def list_caller_sessions(call: Call[NoBody, PageQuery]) -> Reply:
     offset, limit = int(call.query.page_token or 0), call.query.limit
     async with call.services.store.transaction(call.org_id) as tx:
         caller = await admitted(call.services, tx, call.request, call.path["channel_id"])
-        marks = await tx.records(EndpointSession, caller.id, offset=offset, limit=limit)
+        marks = await tx.records(ChannelSession, caller.id, offset=offset, limit=limit)
         rows = [await tx.session(SessionId(mark.id)) for mark in marks]
     known = [row for row in rows if row is not None]
     heads = await call.services.log.heads([row.id for row in known])
@@ -338,7 +338,7 @@ async def cancel_caller_turn(call: Call[NoBody, NoQuery]) -> Reply:
 async def decide_caller_tool_calls(call: Call[DecisionsBody, NoQuery]) -> Reply:
     """Allows or rejects tool calls, where the channel leaves that to its callers."""
     caller = await admit_to(call.services, call.org_id, call.request)
-    if not caller.endpoint.delegates_approvals:
+    if not caller.channel.delegates_approvals:
         msg = "this channel does not let its callers decide about tool calls"
         raise PermissionDenied(msg)
     return await appeals.decide_tool_calls(call)

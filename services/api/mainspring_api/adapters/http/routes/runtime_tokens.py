@@ -50,7 +50,7 @@ async def make_runtime_token(call: Call[NoBody, NoQuery]) -> Reply:
         raise InvalidParameter(msg)
     token = runtime_tokens.minted(
         services.vault,
-        caller.endpoint,
+        caller.channel,
         caller_id=caller.id,
         key_id=caller.key_id,
         now_ms=call.now_ms,

@@ -1,4 +1,7 @@
-"""Endpoints: doors through which applications call one agent. The wire calls them channels."""
+"""Channels: doors through which applications call one agent, each with its own keys and sessions.
+
+Their records keep the kinds that they were first stored under: `endpoint` and what begins so.
+"""
 
 import hashlib
 from typing import ClassVar
@@ -15,7 +18,7 @@ SHOWN_CHARS = 14
 """Of a key: enough to tell one from another, too little to guess it."""
 
 
-class Endpoint(Record, frozen=True, kw_only=True):
+class Channel(Record, frozen=True, kw_only=True):
     """Its owner is the agent. `delegates_approvals`: callers decide about tool calls themselves."""
 
     kind: ClassVar[str] = "endpoint"
@@ -29,16 +32,16 @@ class Endpoint(Record, frozen=True, kw_only=True):
         return AgentId(self.owner_id)
 
 
-class EndpointKey(Record, frozen=True, kw_only=True):
-    """Its owner is the endpoint, its key the digest: the key itself is shown once and not kept."""
+class ChannelKey(Record, frozen=True, kw_only=True):
+    """Its owner is the channel, its key the digest: the key itself is shown once and not kept."""
 
     kind: ClassVar[str] = "endpoint_key"
 
     shown: str
 
 
-class EndpointSession(Record, frozen=True, kw_only=True):
-    """A session that was made through an endpoint, under its own id. Its owner is the caller."""
+class ChannelSession(Record, frozen=True, kw_only=True):
+    """A session that was made through a channel, under its own id. Its owner is the caller."""
 
     kind: ClassVar[str] = "endpoint_session"
 
@@ -51,9 +54,9 @@ class RuntimeToken(Struct, frozen=True, kw_only=True):
     expires_ms: int
 
 
-def about_token(endpoint: Endpoint) -> str:
-    """What a token is bound to: shown at another endpoint, it does not open."""
-    return f"{endpoint.org_id}/runtime_token/{endpoint.id}"
+def about_token(channel: Channel) -> str:
+    """What a token is bound to: shown at another channel, it does not open."""
+    return f"{channel.org_id}/runtime_token/{channel.id}"
 
 
 def digest_of(key: str) -> str:
@@ -61,7 +64,7 @@ def digest_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def caller_of(endpoint_id: UUID, end_user: str | None) -> UUID:
+def caller_of(channel_id: UUID, end_user: str | None) -> UUID:
     """The application itself, or one of its users: neither sees the other's sessions."""
     text = b"app" if end_user is None else b"user:" + end_user.encode()
-    return UUID(bytes=hashlib.sha256(endpoint_id.bytes + text).digest()[:16])
+    return UUID(bytes=hashlib.sha256(channel_id.bytes + text).digest()[:16])

@@ -1,20 +1,20 @@
-"""Endpoints of agents: made with a key and called by who holds one, each with its own sessions."""
+"""Channels: created with a key, called by whoever holds one; each caller has its own sessions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from mainspring_api.domain.endpoints import (
+from mainspring_api.domain.channels import (
     KEY_PREFIX,
     SHOWN_CHARS,
     TOKEN_PREFIX,
-    Endpoint,
-    EndpointKey,
-    EndpointSession,
+    Channel,
+    ChannelKey,
+    ChannelSession,
     caller_of,
     digest_of,
 )
-from mainspring_api.domain.limits import ENDPOINT_KEYS_MAX, ENDPOINTS_MAX
+from mainspring_api.domain.limits import CHANNEL_KEYS_MAX, CHANNELS_MAX
 from mainspring_api.domain.resources import Agent, Tier
 from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
@@ -27,7 +27,7 @@ from mainspring_kernel.ids import Ids, Prefix, SessionId, from_wire, to_wire
 class Minted(NamedTuple):
     """A key as it is shown this once."""
 
-    row: EndpointKey
+    row: ChannelKey
     key: str
 
 
@@ -44,7 +44,7 @@ class Caller(NamedTuple):
     `key_id` is the key that it holds, or by which its runtime token was made.
     """
 
-    endpoint: Endpoint
+    channel: Channel
     agent: Agent
     id: UUID
     key_id: UUID
@@ -53,13 +53,13 @@ class Caller(NamedTuple):
 
 async def make(
     tx: Transaction, ref: str, name: str, *, delegates_approvals: bool, ids: Ids, now_ms: int
-) -> Endpoint:
+) -> Channel:
     """Raises NotFound, ValidationFailed when there are too many."""
     agent = await agents.get(tx, ref, lock=True)
-    if await tx.count_records(Endpoint, agent.id) >= ENDPOINTS_MAX:
-        msg = f"an agent has at most {ENDPOINTS_MAX} channels"
+    if await tx.count_records(Channel, agent.id) >= CHANNELS_MAX:
+        msg = f"an agent has at most {CHANNELS_MAX} channels"
         raise ValidationFailed(msg)
-    endpoint = Endpoint(
+    channel = Channel(
         org_id=agent.org_id,
         id=ids.uuid7(),
         owner_id=agent.id,
@@ -68,20 +68,20 @@ async def make(
         created_ms=now_ms,
         updated_ms=now_ms,
     )
-    await tx.put_record(endpoint)
-    return endpoint
+    await tx.put_record(channel)
+    return channel
 
 
-async def mint(tx: Transaction, endpoint: Endpoint, *, ids: Ids, now_ms: int) -> Minted:
+async def mint(tx: Transaction, channel: Channel, *, ids: Ids, now_ms: int) -> Minted:
     """A new key beside those there are. Raises ValidationFailed when there are too many."""
-    if await tx.count_records(EndpointKey, endpoint.id) >= ENDPOINT_KEYS_MAX:
-        msg = f"a channel has at most {ENDPOINT_KEYS_MAX} keys"
+    if await tx.count_records(ChannelKey, channel.id) >= CHANNEL_KEYS_MAX:
+        msg = f"a channel has at most {CHANNEL_KEYS_MAX} keys"
         raise ValidationFailed(msg)
     key = f"{KEY_PREFIX}{ids.uuid4().hex}{ids.uuid4().hex}"
-    row = EndpointKey(
-        org_id=endpoint.org_id,
+    row = ChannelKey(
+        org_id=channel.org_id,
         id=ids.uuid7(),
-        owner_id=endpoint.id,
+        owner_id=channel.id,
         key=digest_of(key),
         shown=key[:SHOWN_CHARS],
         created_ms=now_ms,
@@ -91,70 +91,70 @@ async def mint(tx: Transaction, endpoint: Endpoint, *, ids: Ids, now_ms: int) ->
     return Minted(row, key)
 
 
-async def list_all(tx: Transaction, ref: str) -> Sequence[Endpoint]:
+async def list_all(tx: Transaction, ref: str) -> Sequence[Channel]:
     """Newest first. Raises NotFound."""
     agent = await agents.get(tx, ref)
-    return await tx.records(Endpoint, agent.id, limit=ENDPOINTS_MAX)
+    return await tx.records(Channel, agent.id, limit=CHANNELS_MAX)
 
 
-async def get(tx: Transaction, ref: str, endpoint_ref: str) -> Endpoint:
+async def get(tx: Transaction, ref: str, channel_ref: str) -> Channel:
     """Raises NotFound, also for one of another agent."""
     agent = await agents.get(tx, ref)
-    endpoint = await tx.record(Endpoint, from_wire(Prefix.ENDPOINT, endpoint_ref), lock=True)
-    if endpoint is None or endpoint.owner_id != agent.id:
+    channel = await tx.record(Channel, from_wire(Prefix.CHANNEL, channel_ref), lock=True)
+    if channel is None or channel.owner_id != agent.id:
         msg = "no such channel"
         raise NotFound(msg)
-    return endpoint
+    return channel
 
 
-async def drop(tx: Transaction, endpoint: Endpoint) -> None:
+async def drop(tx: Transaction, channel: Channel) -> None:
     """With its keys; the sessions that were made through it go on."""
-    await tx.drop_record(Endpoint, endpoint.id)
-    await tx.drop_owned(endpoint.id)
+    await tx.drop_record(Channel, channel.id)
+    await tx.drop_owned(channel.id)
 
 
-async def revoke(tx: Transaction, endpoint: Endpoint, key_id: UUID) -> None:
+async def revoke(tx: Transaction, channel: Channel, key_id: UUID) -> None:
     """Raises NotFound."""
-    row = await tx.record(EndpointKey, key_id)
-    if row is None or row.owner_id != endpoint.id:
+    row = await tx.record(ChannelKey, key_id)
+    if row is None or row.owner_id != channel.id:
         msg = "no such key"
         raise NotFound(msg)
-    await tx.drop_record(EndpointKey, key_id)
+    await tx.drop_record(ChannelKey, key_id)
 
 
 # ── callers ─────────────────────────────────────────────────────────────────────────────────────
 
 
 async def admit(
-    tx: Transaction, vault: Vault, endpoint_id: UUID, shown: Shown, *, now_ms: int
+    tx: Transaction, vault: Vault, channel_id: UUID, shown: Shown, *, now_ms: int
 ) -> Caller:
     """Raises Unauthenticated, also for a channel that is not there: nobody finds out which are.
 
     PermissionDenied for a runtime token of another user than the one who is named.
     """
-    endpoint = await tx.record(Endpoint, endpoint_id)
-    agent = await tx.agent(endpoint.agent_id) if endpoint is not None else None
-    if endpoint is None or agent is None or agent.status != "active" or shown.bearer is None:
+    channel = await tx.record(Channel, channel_id)
+    agent = await tx.agent(channel.agent_id) if channel is not None else None
+    if channel is None or agent is None or agent.status != "active" or shown.bearer is None:
         raise Unauthenticated
     if shown.bearer.startswith(TOKEN_PREFIX):
-        token = runtime_tokens.opened(vault, endpoint, shown.bearer, now_ms=now_ms)
-        key = await tx.record(EndpointKey, token.key_id)
+        token = runtime_tokens.opened(vault, channel, shown.bearer, now_ms=now_ms)
+        key = await tx.record(ChannelKey, token.key_id)
         id_ = token.caller_id
     else:
-        key = await tx.record_keyed(EndpointKey, endpoint.id, digest_of(shown.bearer))
-        id_ = caller_of(endpoint.id, shown.end_user)
+        key = await tx.record_keyed(ChannelKey, channel.id, digest_of(shown.bearer))
+        id_ = caller_of(channel.id, shown.end_user)
     if key is None:
         raise Unauthenticated
-    if shown.end_user is not None and id_ != caller_of(endpoint.id, shown.end_user):
+    if shown.end_user is not None and id_ != caller_of(channel.id, shown.end_user):
         msg = "the token was made for another end user"
         raise PermissionDenied(msg)
     has_token = shown.bearer.startswith(TOKEN_PREFIX)
-    return Caller(endpoint, agent, id_, key.id, has_token)
+    return Caller(channel, agent, id_, key.id, has_token)
 
 
 async def check_session(tx: Transaction, caller: Caller, session_id: SessionId) -> None:
     """Raises NotFound for a session that another caller made."""
-    row = await tx.record(EndpointSession, session_id)
+    row = await tx.record(ChannelSession, session_id)
     if row is None or row.owner_id != caller.id:
         msg = "no such session"
         raise NotFound(msg)
@@ -168,7 +168,7 @@ async def begin(
     draft = SessionDraft(agent=to_wire(Prefix.AGENT, caller.agent.id), title=title, tier=tier)
     id_ = SessionId(ids.uuid7())
     view = await sessions.create(tx, draft, id_=id_, ids=ids, now_ms=now_ms)
-    mark = EndpointSession(
+    mark = ChannelSession(
         org_id=caller.agent.org_id,
         id=id_,
         owner_id=caller.id,
