@@ -23,7 +23,7 @@ KEY_CHARS_MAX: Final = 100
 """Of a key or a circuit's name: they stand in every route that they make."""
 GATE_KEY_CHARS_MAX: Final = 500
 """Of the key of a limit or a circuit, with its kind or provider: an index holds no long ones."""
-QUERY_ARGUMENTS_BYTES_MAX: Final = 4 * 1024
+QUERY_ARGUMENTS_BYTES_MAX: Final = 4 * KIB
 """Of a query's arguments: they travel in a URL."""
 IDEMPOTENCY_RETENTION_S: Final = 24 * 3600
 """A client that comes again after a day means a new request."""

@@ -3,10 +3,10 @@
 import asyncio
 from typing import cast
 
-from mainspring_api.domain.limits import FILES_PAST_S
+from mainspring_api.domain.limits import FILES_PAST_S, UPKEEP_PERIOD_S
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.store import Store, Unfinished
-from mainspring_api.usecases.upkeep import PERIOD_S, run, sweep
+from mainspring_api.usecases.upkeep import run, sweep
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.limits import (
     IDEMPOTENCY_RETENTION_S,
@@ -60,8 +60,8 @@ async def test_a_pass_that_fails_is_followed_by_others() -> None:
     upkeep = asyncio.create_task(run(cast("Store", cast("object", store)), nobody, clock))
     for _ in range(2):
         await clock.until_sleeping(1)
-        clock.step_wall(-round(PERIOD_S * 1000))
-        clock.advance(PERIOD_S)
+        clock.step_wall(-round(UPKEEP_PERIOD_S * 1000))
+        clock.advance(UPKEEP_PERIOD_S)
     await clock.until_sleeping(1)
 
     assert (store.passes, store.keys) == (2, 0)

@@ -138,12 +138,14 @@ BASIS_FLIGHTS_MAX: Final = 2
 """Of those statements at once: a slow one does not hold up whoever comes next."""
 STARTS_PER_CALL_MAX: Final = 256
 """Starts of workflows in one call to an engine: a flight's worth."""
-STARTS_BYTES_PER_CALL_MAX: Final = 3 * 1024 * 1024
+STARTS_BYTES_PER_CALL_MAX: Final = 3 * MIB
 """The same in bytes, below the bound of a message; larger ones go each by itself."""
 RESULT_WAIT_S_MAX: Final = 60.0
 """How long one request may wait for a workflow's result: proxies cut idle requests after it."""
 RESULT_RECHECK_S: Final = 2.0
 """How soon the end of a workflow is seen although its copy on the bus was lost."""
+UPKEEP_PERIOD_S: Final = 30.0
+"""Between two passes of the upkeep: nobody waits for what it does, and each is a few statements."""
 DELETE_RETRY_S: Final = 10.0
 """An unfinished deletion this old is finished by the sweep."""
 DELETES_PER_SWEEP_MAX: Final = 50
@@ -155,6 +157,14 @@ SSE_HEARTBEAT_S: Final = 15.0
 """Proxies cut idle streams at 30 to 60 s."""
 SSE_CYCLE_S: Final = 300.0
 """A stream is cycled after this, with jitter, so that load follows new replicas."""
+SSE_CYCLE_JITTER: Final = 0.2
+"""Part of that time over which cycles are drawn: streams that began together end apart."""
+SSE_RETRY_MS: Final = 500
+"""When a client whose stream broke comes again: the process may be restarting."""
+SSE_RETRY_SPREAD_MS: Final = 500
+"""Drawn on top, so that the clients of a process that died do not come all at once."""
+SSE_CYCLE_RETRY_MS: Final = 100
+"""The same where the stream was ended in order: another process answers already."""
 SSE_QUEUE_FRAMES_MAX: Final = 1000
 """Frames waiting for one slow client; above it, it reads from its cursor again."""
 SSE_STREAMS_MAX: Final = 10_000

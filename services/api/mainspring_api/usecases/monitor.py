@@ -7,7 +7,6 @@ seen it. A slow client misses looks and never holds one back.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final
 
 from msgspec import Struct
 
@@ -15,17 +14,17 @@ from mainspring_api.domain import frames
 from mainspring_api.domain.limits import (
     MONITOR_LOOK_S,
     MONITOR_STREAMS_MAX,
+    SSE_CYCLE_JITTER,
     SSE_CYCLE_S,
     SSE_HEARTBEAT_S,
+    SSE_RETRY_MS,
+    SSE_RETRY_SPREAD_MS,
 )
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import MainspringError, TooManyRequests, Unavailable
 
 _log = logging.getLogger(__name__)
-_RETRY_MS: Final = 500
-_RETRY_SPREAD_MS: Final = 500
-_CYCLE_JITTER: Final = 0.2
 
 
 class Look(Struct, frozen=True):
@@ -142,7 +141,7 @@ class MonitorStream:
         self._wake = asyncio.Event()
         self._ending: str | None = None
         self._gone = False
-        jitter = 1 + _CYCLE_JITTER * (monitor.draws.unit() - 0.5)
+        jitter = 1 + SSE_CYCLE_JITTER * (monitor.draws.unit() - 0.5)
         self._cycle_at = now + SSE_CYCLE_S * jitter
         self._wrote_at = now
 
@@ -167,7 +166,7 @@ class MonitorStream:
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """Ends with `disconnecting`, which says why; the client comes again, if it may."""
-        retry_ms = _RETRY_MS + int(_RETRY_SPREAD_MS * self._monitor.draws.unit())
+        retry_ms = SSE_RETRY_MS + int(SSE_RETRY_SPREAD_MS * self._monitor.draws.unit())
         yield frames.connected(retry_ms)
         while not self._gone:
             await self._wake.wait()

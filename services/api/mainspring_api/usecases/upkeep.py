@@ -8,6 +8,7 @@ from mainspring_api.domain.limits import (
     FILES_PAST_PER_SWEEP_MAX,
     FILES_PAST_S,
     RECORDS_PAST_PER_SWEEP_MAX,
+    UPKEEP_PERIOD_S,
 )
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.store import Store, Unfinished
@@ -22,13 +23,12 @@ from mainspring_kernel.limits import (
 from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
-PERIOD_S = 30.0
 
 
 async def run(store: Store, control: Control, clock: Clock) -> None:
     """Until cancelled. Replicas may do the same work: every step is safe to repeat."""
     while True:
-        await clock.sleep(PERIOD_S)
+        await clock.sleep(UPKEEP_PERIOD_S)
         with one_pass(_log, "upkeep"):
             await sweep(store, control, clock.wall_ms())
 

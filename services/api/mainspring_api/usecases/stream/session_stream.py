@@ -7,7 +7,12 @@ from msgspec import Struct
 from mainspring_api.domain import frames
 from mainspring_api.domain.cursor import Resume, check_reach, position_of
 from mainspring_api.domain.frames import Frame, Framer
-from mainspring_api.domain.limits import SSE_READ_ROWS
+from mainspring_api.domain.limits import (
+    SSE_CYCLE_RETRY_MS,
+    SSE_READ_ROWS,
+    SSE_RETRY_MS,
+    SSE_RETRY_SPREAD_MS,
+)
 from mainspring_api.ports.log import Page
 from mainspring_api.usecases.stream.beginnings import learn_beginning
 from mainspring_api.usecases.stream.follower import Follower, in_order
@@ -16,10 +21,6 @@ from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_schema.events import StoredDelta
-
-RETRY_MS = 500
-RETRY_SPREAD_MS = 500
-CYCLE_RETRY_MS = 100
 
 
 class Opening(Struct, frozen=True, kw_only=True):
@@ -99,8 +100,8 @@ class SessionStream:
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """Ends with `disconnecting` where the client shall come again, plainly otherwise."""
-        spread = int(RETRY_SPREAD_MS * self._hub.draws.unit())
-        yield frames.connected(RETRY_MS + spread)
+        spread = int(SSE_RETRY_SPREAD_MS * self._hub.draws.unit())
+        yield frames.connected(SSE_RETRY_MS + spread)
         try:
             async for chunk in self._history():
                 yield chunk
@@ -112,7 +113,7 @@ class SessionStream:
             # Whatever is away, the client comes again with its cursor and misses nothing.
             self._subscriber.end("unavailable")
         if self._subscriber.ending is not None:
-            yield frames.disconnecting(self._subscriber.ending, CYCLE_RETRY_MS + spread)
+            yield frames.disconnecting(self._subscriber.ending, SSE_CYCLE_RETRY_MS + spread)
 
     async def _history(self) -> AsyncGenerator[bytes]:
         page, self._first = self._first, None
