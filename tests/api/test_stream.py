@@ -10,6 +10,7 @@ from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.limits import SSE_QUEUE_FRAMES_MAX, SSE_STREAMS_PER_SESSION_MAX
+from mainspring_api.usecases.stream import hub
 from mainspring_api.usecases.stream.subscriber import Subscriber
 from mainspring_kernel.ids import OrgId, SessionId
 from tests.api.backend import Backend
@@ -305,6 +306,26 @@ async def test_streams_per_session_are_limited(
     assert refused.status_code == 429
     assert refused.json()["code"] == "too_many_requests"
     assert int(refused.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("bound", "whose"),
+    [("SSE_STREAMS_MAX", "this server"), ("SSE_STREAMS_PER_ORG_MAX", "organization")],
+)
+async def test_a_refused_stream_is_told_whose_bound_is_reached(
+    live: httpx.AsyncClient,
+    session: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    whose: str,
+) -> None:
+    monkeypatch.setattr(hub, bound, 1)
+    async with watching(live, session):
+        refused = await live.get(f"{V1}/sessions/{session['id']}/sse")
+
+    assert refused.status_code == 429
+    assert refused.json()["detail"].startswith("at most 1 streams")
+    assert whose in refused.json()["detail"]
 
 
 async def test_a_drain_tells_every_client_to_come_again(

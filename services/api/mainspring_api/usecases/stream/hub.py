@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from mainspring_api.domain.frames import Framer
 from mainspring_api.domain.limits import (
     HEADS_SWEEP_S,
+    SSE_CYCLE_JITTER,
     SSE_CYCLE_S,
     SSE_STREAMS_MAX,
     SSE_STREAMS_PER_ORG_MAX,
@@ -25,7 +26,6 @@ from mainspring_kernel.limits import HEADS_PER_CALL_MAX
 from mainspring_kernel.passes import one_pass
 
 _log = logging.getLogger(__name__)
-_CYCLE_JITTER = 0.2
 
 
 class Hub:
@@ -55,7 +55,7 @@ class Hub:
         """
         self._check_limits(session_id, org_id)
         now = self.clock.mono()
-        cycle_s = SSE_CYCLE_S * (1 + _CYCLE_JITTER * (self.draws.unit() - 0.5))
+        cycle_s = SSE_CYCLE_S * (1 + SSE_CYCLE_JITTER * (self.draws.unit() - 0.5))
         subscriber = Subscriber(now=now, cycle_at=now + cycle_s)
         self._per_org[org_id] += 1
         try:
@@ -96,8 +96,11 @@ class Hub:
         if follower is not None and len(follower.subscribers) >= SSE_STREAMS_PER_SESSION_MAX:
             message = f"at most {SSE_STREAMS_PER_SESSION_MAX} streams per session"
             raise TooManyRequests(message, retry_after_s=5)
-        if self._per_org[org_id] >= SSE_STREAMS_PER_ORG_MAX or self.streams >= SSE_STREAMS_MAX:
+        if self._per_org[org_id] >= SSE_STREAMS_PER_ORG_MAX:
             message = f"at most {SSE_STREAMS_PER_ORG_MAX} streams per organization"
+            raise TooManyRequests(message, retry_after_s=5)
+        if self.streams >= SSE_STREAMS_MAX:
+            message = f"at most {SSE_STREAMS_MAX} streams at this server"
             raise TooManyRequests(message, retry_after_s=5)
 
     # ── the loop ────────────────────────────────────────────────────────────────────────────
