@@ -99,6 +99,3 @@ class Close(Struct, frozen=True, kw_only=True):
 
 class CloseReceipt(Struct, frozen=True, kw_only=True):
     closed: bool
-
-
-Command = Submit | Cancel | SubmitToolResults | Close

@@ -171,17 +171,6 @@ class SchedulesOfSessions(Struct, frozen=True, kw_only=True):
     session_ids: tuple[UUID, ...]
 
 
-ScheduleCommand = (
-    CreateSchedule
-    | ChangeSchedule
-    | OneSchedule
-    | ListSchedules
-    | TriggerSchedule
-    | ListSlots
-    | OneSlot
-    | SchedulesOfSessions
-)
-
 # ── what api is told ────────────────────────────────────────────────────────────────────────────
 
 

@@ -62,10 +62,9 @@ class Session:
         self.org_id = org_id
         self._lateness = lateness
         self._outcome: asyncio.Future[tuple[str, float]] | None = None
-        self._stream: EventStream | None = None
 
     async def listen(self, address: Address) -> None:
-        self._stream = await EventStream.open(
+        await EventStream.open(
             address, f"/sessions/{self.id}/sse?after_sequence=0", self._frame, self.org_id
         )
 
@@ -89,10 +88,6 @@ class Session:
             msg = f"a turn of {self.id} ended with {outcome}"
             raise WireProblem(msg)
         return Turn(ended, (ended - began) * 1000)
-
-    def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
 
 
 async def create_agent(connection: Connection, model_id: str) -> str:
@@ -143,8 +138,3 @@ async def open_sessions(order: Open, lateness: Lateness) -> list[Session]:
         for _ in range(8):
             group.create_task(some())
     return sessions
-
-
-def close(sessions: Sequence[Session]) -> None:
-    for session in sessions:
-        session.close()
