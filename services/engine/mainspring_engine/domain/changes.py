@@ -310,6 +310,18 @@ class Changes(Struct, frozen=True, kw_only=True):
     """Only where the organization has budgets, or the session's pause changes."""
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write; whatever is not asked here comes with one of these."""
+        return self.expected == self.after and not (
+            self.workflows
+            or self.closes
+            or self.marks
+            or self.emits
+            or self.dropped_timers
+            or self.tasks
+        )
+
+    @property
     def moves_head(self) -> bool:
         """Others write the rest: `close_v1` what is closed, the log itself what is paused."""
         before, after = self.expected, self.after

@@ -43,7 +43,7 @@ from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.assignment import Assignment
 from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.dating import is_too_late
-from mainspring_engine.usecases.lane import Entry, is_empty
+from mainspring_engine.usecases.lane import Entry
 from mainspring_engine.usecases.repeats import answer_known, emit_verdict, settled_workflow
 from mainspring_engine.usecases.sessions import Remembered, Sessions
 from mainspring_engine.usecases.time import DatabaseTime
@@ -169,7 +169,7 @@ class SessionFlights:
                 if not await self._recalled(group, present):
                     group = _refuse(group, entries, refused)
                 continue
-            if not is_empty(decided.changes):
+            if not decided.changes.is_empty:
                 return decided
             if not await self._recalled(group, present):
                 for entry, answer in zip(decided.entries, decided.answers, strict=True):

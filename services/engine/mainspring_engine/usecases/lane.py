@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from mainspring_engine.domain import plain
 from mainspring_engine.domain.answers import Answer
-from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.intents import Command, Intent, session_of, weight_of
 from mainspring_engine.domain.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
 from mainspring_engine.domain.plain import PlainIncident, PlainIntent, PlainSubmitted
@@ -167,7 +166,7 @@ def _weight(entry: Aboard[Kind]) -> int:
 
 
 def _is_left(entry: Aboard[Kind]) -> bool:
-    """Whether its caller is gone: he has no answer, and asks again if he still wants it."""
+    """Whether its caller is gone: it has no answer, and asks again if it still wants one."""
     ticket = entry.ticket
     if not isinstance(entry.intent, AnyCommand) or not isinstance(ticket, FutureTicket):
         return False
@@ -240,7 +239,7 @@ class Lanes:
 
 
 class FutureTicket:
-    """For callers that wait. One that left is not told; what has taken off for him is committed."""
+    """For callers that wait. One that left is not told; what has taken off is committed."""
 
     def __init__(self) -> None:
         self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -266,15 +265,3 @@ class NoTicket:
     def failed(self, error: Exception) -> None:
         session = to_wire(Prefix.SESSION, self._session_id)
         _log.warning("an incident was not settled: %s", error, extra={"session": session})
-
-
-def is_empty(changes: Changes) -> bool:
-    """Whether there is nothing to write, so that no commit is needed."""
-    return changes.expected == changes.after and not (
-        changes.workflows
-        or changes.closes
-        or changes.marks
-        or changes.emits
-        or changes.dropped_timers
-        or changes.tasks
-    )
