@@ -1,1 +1,1 @@
-"""REST and SSE on 9000 and the ResourceService for workers on 9002."""
+"""REST and SSE on 9000, ResourceService and SessionService for the other services on 9002."""

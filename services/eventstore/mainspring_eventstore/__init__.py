@@ -1,1 +1,1 @@
-"""The session log: append deltas, read, verify and export on 9003."""
+"""The session log: appends deltas, reads, lists and verifies, on 9003."""

@@ -1,4 +1,4 @@
-"""Who asks for recorded steps gets them, or hears that the task is not his."""
+"""Who asks for recorded steps gets them, or hears that it lost the task."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -63,10 +63,10 @@ async def test_who_holds_a_workflow_is_told_what_is_recorded() -> None:
 @pytest.mark.parametrize(
     ("body", "holds"),
     [(pack(RECORD), False), (b"no record", True)],
-    ids=["not his", "unreadable"],
+    ids=["not its own", "unreadable"],
 )
 async def test_who_gets_none_has_lost_the_task(body: bytes, *, holds: bool) -> None:
-    """He would ask for ever, and his beats would keep the task from others."""
+    """It would ask for ever, and its beats would keep the task from others."""
     frame = await asked(Recorded(body), holds=holds)
 
     assert frame is not None

@@ -52,7 +52,7 @@ class Outlines:
     async def shown(self, org_id: OrgId, views: Sequence[SessionView]) -> Sequence[SessionView]:
         """One statement and one question to each service for all of them, and none for none.
 
-        Whoever is away or slow is done without: of what he knows nothing is told.
+        A service that is away or slow is done without: what it alone knows is left out.
         """
         if not views:
             return views

@@ -179,7 +179,7 @@ class Roster:
     def _next(
         self, key: tuple[str, str], route: Route, but: frozenset[UUID] = NOBODY
     ) -> Seat | None:
-        """Whose turn it is to take a task of the route; who has no free slots loses his place."""
+        """Whose turn it is to take a task of the route; without free slots it leaves the rota."""
         rotation = self._rotations.get(key, deque())
         for _ in range(len(rotation)):
             seat = self._seats.get(rotation[0])

@@ -22,7 +22,7 @@ class Silence:
 
     def passes(self, seconds: float, *, holding: bool) -> bool:
         """Whether it has now lasted too long. Called every `seconds`."""
-        # Who was given something beats sooner from now on: what he owed before does not count.
+        # Who was given something beats sooner from now on: what was owed before does not count.
         fresh = self._heard or (holding and not self._held_before)
         self._seconds = 0.0 if fresh else self._seconds + seconds
         self._heard = False

@@ -133,9 +133,9 @@ class Attachments:
             attachment.outbox.cancelled(held)
 
     def news(self, workflow_id: UUID, task_id: UUID, steps: tuple[StepRecord, ...] = ()) -> bool:
-        """Tells who is at work on a workflow what was recorded of it; without steps he asks.
+        """Tells the worker that is at work on a workflow what was recorded of it.
 
-        False where he is not attached here.
+        Without steps the worker asks for them. False where it is not attached here.
         """
         attachment = self._holders.get(task_id)
         if attachment is None or attachment.held[task_id].workflow_id != workflow_id:

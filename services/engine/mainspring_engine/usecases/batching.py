@@ -22,7 +22,7 @@ class Batcher(Generic[T]):
     done. Starts, which nobody asks for again, wait for the store in their own flight. One that
     fails otherwise flies again in halves, until who is at fault is alone: others' leases hold.
 
-    Of what waits, those who asked board in turns: whoever asks for much delays nobody but himself.
+    Of what waits, those who asked board in turns: who asks for much delays no other.
     """
 
     def __init__(self, fly: Callable[[tuple[T, ...]], Awaitable[None]]) -> None:

@@ -86,10 +86,10 @@ class Histories:
         self._go_on(attachment, questions)
 
     async def send(self, attachment: Attachment, wanted: HistoryWanted) -> None:
-        """One page to who holds the workflow. While the store is away nothing comes: ask again.
+        """One page to the worker that holds the workflow. While the store is away none comes.
 
-        Whoever gets none for another reason has lost the task: he would ask for ever, and his beats
-        would keep others from it.
+        Then the worker asks again. One that gets none for another reason has lost the task: it
+        would ask for ever, and its beats would keep others from it.
         """
         task = attachment.given(wanted.held)
         if task is None:

@@ -161,7 +161,7 @@ class WorkerStreams:
         for held in dict.fromkeys(frame.starts):
             self._leases.start(attachment, held)
         for held in frame.returned:
-            # What another one holds is not his to give back.
+            # What another worker holds is not this one's to give back.
             if held in self._queries:
                 self._queries.returned(held)
             elif attachment.given(held) is not None:

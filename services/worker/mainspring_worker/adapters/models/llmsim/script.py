@@ -2,7 +2,7 @@
 
 A block that starts with ```llmsim and holds a JSON object counts in the newest input message, else
 in the system prompt. So a script works over plain REST, with any model of the simulator. The forms
-are told in the service's README.
+stand in `docs/simulator.md`.
 """
 
 import re
