@@ -1,8 +1,9 @@
-"""When a provider's model is left in peace, and when it is asked again. Pure.
+"""When calls of a provider's model, or of a named service, are held back and tried again. Pure.
 
-A circuit belongs to one key, the provider and model of a route. Closed lets everything through;
-open lets nothing through until its wait is over; half-open lets a few probes through, from one
-engine. Open and half-open close a route for claiming: tasks stay ready, no attempt is burned.
+A circuit belongs to one key: the provider and model of a route, or the name that its tasks give.
+Closed lets everything through; open lets nothing through until its wait is over; half-open lets a
+few probes through, from one engine. Open and half-open close a route for claiming: tasks stay
+ready, no attempt is burned.
 """
 
 from collections import deque
