@@ -1,1 +1,1 @@
-"""One function per thing the service can do."""
+"""One module per thing that the api can do."""

@@ -1,4 +1,4 @@
-"""Agents: created or brought up to date by id or by name, archived, and found again."""
+"""Agents: created or updated by id or by name, archived, deleted, and found again."""
 
 from collections.abc import Sequence
 

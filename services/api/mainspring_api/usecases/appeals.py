@@ -1,7 +1,7 @@
-"""What waits for a person in a session, and bringing what the person decides or answers.
+"""What waits for a person in a session, and how the person's decision or answer is delivered.
 
-The log knows both: what was asked and what came of it. So an answer that comes again, after a
-restart or a lost reply, is told what it was told the first time.
+The log has both: what was asked, and what came of it. So a decision that is sent again, after a
+restart or a lost reply, gets the same answer as the first time.
 """
 
 from collections.abc import Mapping, Sequence

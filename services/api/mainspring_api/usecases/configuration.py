@@ -1,4 +1,4 @@
-"""The folded configuration of a session, kept while the revisions it rests on stand."""
+"""The folded configuration of a session, cached while the rows it was made from are the same."""
 
 from collections import OrderedDict
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Hands a provider's key to whoever holds a task at this moment, and to nobody else."""
+"""Gives a provider's key to the worker that holds a task at this moment, and to nobody else."""
 
 from msgspec import structs
 

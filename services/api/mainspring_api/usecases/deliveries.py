@@ -1,4 +1,4 @@
-"""Where messages went: receipts, and what may be done to a message while it waits."""
+"""Receipts of messages, and what may be done to a message while it waits."""
 
 from typing import Final
 

@@ -1,7 +1,7 @@
-"""Asks a provider for its models, and brings the catalogue up to date with what it says.
+"""Asks a provider for its models, and updates the catalogue with what it says.
 
-A worker asks: by a plain task, for it alone speaks with providers, and who holds a task gets the
-key. Until the whole list is here nothing is changed.
+A worker asks, in a plain task: only workers talk to providers, and only the holder of a task gets
+the key. Nothing is changed until the whole list has come.
 """
 
 from typing import Final

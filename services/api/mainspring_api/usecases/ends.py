@@ -1,4 +1,4 @@
-"""Which of many that somebody waits for have ended: one question, however many they are."""
+"""Which of many awaited tasks and workflows have ended: one question, however many they are."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Reading the log by filters."""
+"""Reads the log by filters."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Changes of files that tools make: several as one, on the content they expect, inside bounds."""
+"""Changes of files by tools: several in one transaction, on expected content, within bounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

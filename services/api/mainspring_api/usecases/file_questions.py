@@ -1,4 +1,4 @@
-"""Files as tools see them: listed, whole or in part, with the hash an edit must name."""
+"""Files as tools read them: listed, whole or in part, with the hash that an edit must name."""
 
 from typing import Final, assert_never
 

@@ -1,4 +1,4 @@
-"""Finds lines in files: patterns that cannot hold the process, within bounds."""
+"""Finds lines in files by patterns that always end in bounded time."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

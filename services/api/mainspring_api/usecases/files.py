@@ -1,4 +1,4 @@
-"""Files of a workspace: whole files by path, directories made as needed."""
+"""Files of a workspace: whole files by path; directories are made as needed."""
 
 import base64
 import binascii

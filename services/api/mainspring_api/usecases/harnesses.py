@@ -1,4 +1,4 @@
-"""Harnesses: those of the house, which nobody changes, and those of the organization."""
+"""Harnesses: the built-in ones, which nobody can change, and those of the organization."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Health checks: begun as sessions with a message each, and read from what became of those."""
+"""Health checks: each question starts a session of its own, and the logs of those are judged."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""What tools read and change in their session, in the name of the task that is held.
+"""What tools read and change in their session, in the name of the task that their worker holds.
 
-Reads compare the hold like writes do: who lost the task sees nothing any more. A change and its
-answer are kept under the call's key in one transaction, so that a second attempt of the call gets
+Reads check the hold as writes do: a worker that lost the task sees nothing any more. A change and
+its answer are kept under the call's key in one transaction, so a second attempt of the call gets
 the first one's answer and changes nothing.
 """
 

@@ -1,4 +1,4 @@
-"""The budgets that a session falls under, for its own agent."""
+"""The budgets that a session falls under, as its own agent may see them."""
 
 from mainspring_api.domain.budgets import subjects_over
 from mainspring_api.domain.limits import BUDGETS_MAX

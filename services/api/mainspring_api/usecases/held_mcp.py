@@ -1,4 +1,4 @@
-"""MCP servers in the name of a held task: what opens them, and what a session keeps of them."""
+"""MCP servers for the holder of a task: the secrets that open them, and the pins of a session."""
 
 from typing import assert_never
 

@@ -1,7 +1,8 @@
 """Schedules of a session, made by its own agent.
 
-The scheduler is asked outside transactions. A record says which schedules are a session's; it is
-there before the schedule and goes after it, so that one that was made is never lost from sight.
+The scheduler is asked outside transactions. A record says which schedules belong to a session. It
+is written before the schedule is made and removed after the schedule is gone, so no schedule that
+exists is ever missed.
 """
 
 import hashlib

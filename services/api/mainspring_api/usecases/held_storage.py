@@ -1,4 +1,4 @@
-"""Values and secrets of a session, as its tools ask for them and change them."""
+"""Values and secrets of a session, as its tools read and change them."""
 
 import re
 from typing import Final, TypeVar, assert_never

@@ -1,7 +1,8 @@
-"""What an agent spawns, and asks of what it has spawned, in the name of the task that is held.
+"""What an agent spawns, and what it asks of it, in the name of the task that its worker holds.
 
-The record is committed first and names child and message; so whoever comes again, after a crash in
-whatever place, makes the same child and brings the same message, which the engine takes once.
+The record is committed first and names the child and its message. So a call that is made again,
+after a crash at whatever point, makes the same child and brings the same message, which the engine
+takes once.
 """
 
 import hashlib

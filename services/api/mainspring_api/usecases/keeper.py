@@ -1,4 +1,4 @@
-"""Who keeps what sessions have, for those that ask in the name of a held task."""
+"""The ports that use cases need which serve holders of a task."""
 
 from msgspec import Struct
 

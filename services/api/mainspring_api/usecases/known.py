@@ -1,4 +1,4 @@
-"""A session that must be there, and a record that may be."""
+"""Finds a session that must exist, and a record that may."""
 
 from typing import TypeVar
 from uuid import UUID

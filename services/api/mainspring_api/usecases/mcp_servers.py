@@ -1,4 +1,4 @@
-"""An organization's MCP servers: made, changed, archived, and found by the refs of agents."""
+"""An organization's MCP servers: created, changed, archived, and found by the refs of agents."""
 
 from collections.abc import Sequence
 from typing import Literal

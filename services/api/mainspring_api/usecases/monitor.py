@@ -1,7 +1,7 @@
-"""The live monitor of the durable engine: one look per interval, whoever many watch.
+"""The live monitor of the engine: one look per interval, shared by all who watch.
 
-A look is a whole, so a client that comes again needs the newest alone: an id tells whether it has
-seen it. A slow client misses looks and never holds one back.
+Each look is complete, so a client that comes back needs only the newest one; the id says whether it
+has seen that already. A slow client misses looks and never holds one back.
 """
 
 import asyncio

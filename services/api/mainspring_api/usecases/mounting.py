@@ -1,4 +1,4 @@
-"""Files that an agent's capabilities bring, put into the workspace before a message goes to it."""
+"""Puts files that an agent's capabilities bring into the workspace, before a message is sent."""
 
 import hashlib
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""A POST with an Idempotency-Key happens once and answers the same every time."""
+"""A POST with an Idempotency-Key happens once, and every repeat gets the same answer."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""What is shown of sessions beside what they keep: what a UI offers, and what is to come."""
+"""What is shown of sessions beyond their rows: features of their capabilities, and schedules."""
 
 import asyncio
 import hashlib

@@ -1,6 +1,6 @@
-"""Ends whose news was lost: looked for in one read for all who wait, and not by each of them.
+"""Finds ends whose announcement was lost, by one read for all who wait.
 
-An engine that dies behind a commit tells nobody of it, and a bus may lose what it was told.
+An engine that dies right after a commit announces nothing, and the bus may lose an announcement.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Sessions keep the harness and the agent they were made with, and migrate where they are asked."""
+"""Sessions keep the harness and the agent they were made with, and migrate when asked to."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Messages that come without a client: from a schedule, into a session or a new one."""
+"""Messages that no client sends: from a schedule, into an existing session or a new one."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""An organization's own providers and models: made, changed, taken away, and chosen for a turn."""
+"""An organization's own providers and models: created, changed, deleted, and chosen for a turn."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""A session's requests to models, rebuilt from its log and compared with what was recorded."""
+"""Rebuilds a session's model requests from its log and compares them with what was recorded."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Seals under the newest key what an older one sealed, so that the older one can be taken away."""
+"""Seals again under the newest key what an older one sealed, so that that one can be removed."""
 
 import logging
 from collections.abc import AsyncIterator

@@ -1,7 +1,7 @@
-"""Runtime tokens: what an application gives to a browser of one of its users, for a short time.
+"""Runtime tokens: what an application gives to the browser of one of its users, for a short time.
 
-A token is sealed and kept nowhere. It ends with its time, with the key by which it was made, and
-with its channel.
+A token is sealed and stored nowhere. It ends with its time, with the key that made it, and with its
+channel.
 """
 
 import base64

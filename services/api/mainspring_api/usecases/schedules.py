@@ -1,4 +1,4 @@
-"""Schedules: what api knows better than the scheduler, whether a target is there."""
+"""Checks of schedules that only the api can make: whether the target exists."""
 
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import sessions

@@ -1,4 +1,4 @@
-"""Secrets of sessions and keys of third parties: put, listed by name, taken away; never read."""
+"""Secrets of sessions and keys of third parties: set, listed by name, deleted; never read."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID

@@ -1,8 +1,8 @@
-"""Lets an agent's webhooks know that a session was deleted.
+"""Tells an agent's webhooks that a session was deleted.
 
-What they are told is written down and signed in the transaction that begins the deletion: later
-there is neither a configuration nor a secret. Plain tasks bring it there, under ids that are
-written down with it, so that a deletion that is finished twice tells once.
+The message is stored and signed in the transaction that begins the deletion, because later there is
+neither a configuration nor a secret. Plain tasks deliver it, under ids that are stored with it, so
+a deletion that is finished twice tells once.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Tasks of sessions as they stand, for the session's own agent and for people."""
+"""Tasks of sessions and how they stand, for the session's own agent and for people."""
 
 import asyncio
 from collections.abc import Sequence

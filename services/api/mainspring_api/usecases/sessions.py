@@ -1,4 +1,4 @@
-"""Sessions: made with their log in one transaction, read with their head, deleted through it."""
+"""Sessions: created with their log in one transaction, read with their head, deleted through it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

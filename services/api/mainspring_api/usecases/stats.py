@@ -1,4 +1,4 @@
-"""The figures of an agent, added up from the logs of its sessions."""
+"""Statistics of an agent, added up from the logs of its sessions."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Waiting for news that may not come."""
+"""Waits for an announcement that may never come."""
 
 import asyncio
 

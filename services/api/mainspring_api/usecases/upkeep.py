@@ -1,4 +1,4 @@
-"""What repeats in the background: unfinished deletions and old request keys."""
+"""Upkeep in the background: unfinished deletions, old request keys, what files and records were."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Versions of an agent: saved, compared, gone back to, and forked into agents of their own."""
+"""Versions of an agent: saved, compared, restored, and forked into agents of their own."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What callers see of a workflow: its start, and its end by waiting for news of it."""
+"""What callers see of a workflow: its start, and its end, which they wait for."""
 
 import asyncio
 from typing import Final

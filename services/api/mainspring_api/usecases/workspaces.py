@@ -1,4 +1,4 @@
-"""Workspaces that several sessions may share; a name is free again once its bearer is archived."""
+"""Workspaces that several sessions may share. Archiving one frees its name."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
 """Folded agents by hash.
 
-Their bytes for workers, what the turn machine needs of them for decisions.
+Workers get their bytes; the turn machine gets what it needs of them to decide.
 """
 
 from collections import OrderedDict

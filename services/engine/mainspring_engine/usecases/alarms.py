@@ -1,6 +1,6 @@
-"""Looks at what this engine made due, at its time and not only at the next sweep.
+"""Looks at what this engine made due when it is due, and not only at the next sweep.
 
-A hint like a wake-up: the sweeps find what an alarm of a dead engine would have said.
+An alarm is a hint, like a wake-up: the sweeps find what a dead engine's alarms would have found.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Optimistic dispatch.
 
 New tasks are inserted already claimed for a worker with a free credit, and pushed after the commit.
-What nobody can take waits as ready, and engines with credits are woken.
+Tasks that no worker here can take are inserted as ready, and engines with credits are woken.
 """
 
 from typing import Final

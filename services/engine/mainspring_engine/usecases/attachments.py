@@ -1,4 +1,4 @@
-"""The workers attached to this process: what each holds, and the way to each."""
+"""The workers attached to this process: what each holds, and how to reach it."""
 
 from uuid import UUID
 

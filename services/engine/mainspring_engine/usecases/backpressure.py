@@ -1,7 +1,7 @@
-"""Whether new work is taken.
+"""Whether new work is accepted.
 
-Asked before a command goes to its lane, and by nothing else: a result, a timer, the next step of
-what runs are never refused.
+Asked before a command goes to its lane, and nowhere else: results, timers and the next steps of
+work under way are never refused.
 """
 
 from collections.abc import Callable, Iterable, Mapping

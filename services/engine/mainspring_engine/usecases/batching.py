@@ -1,4 +1,4 @@
-"""Natural batching outside the lanes: one call in the air, what came meanwhile rides the next."""
+"""Batches outside the lanes: one call under way, and whatever came meanwhile rides the next."""
 
 import asyncio
 import logging

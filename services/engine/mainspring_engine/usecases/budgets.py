@@ -1,4 +1,4 @@
-"""Budgets as people make and change them, and which organizations have any."""
+"""Budgets as people create and change them, and which organizations have any."""
 
 import asyncio
 import logging

@@ -1,7 +1,7 @@
-"""The circuits as this engine knows them: what it counts, what it lets through, what it moves.
+"""The circuits as this engine knows them: counts answers, lets tasks through, changes their state.
 
-Counting is in memory. Only a transition is written, by compare-and-set, and told to the others; who
-lost the comparison takes over what is there.
+Counting is in memory. Only a transition is written, by compare-and-set, and announced to the other
+engines; an engine that loses the comparison takes over what is there.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
 """Claims ready tasks for workers with credits.
 
-Wake-ups say which groups have something; a pass over the ready index each second makes sure that
-nothing is overlooked. One loop per process: a pass and a claim never overlap.
+Wake-ups say which groups have tasks, and a pass over the ready index each second makes sure that
+none is overlooked. There is one loop per process, so a pass and a claim never overlap.
 
 A claim goes in this order: credits of workers and room in gates are reserved, the store claims for
 them, what was claimed is pushed, and what nothing was claimed for is given back.

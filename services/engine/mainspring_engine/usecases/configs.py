@@ -1,4 +1,4 @@
-"""Brings workers the configurations that they ask for."""
+"""Sends workers the configurations that they ask for."""
 
 import logging
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""What api and scheduler ask of the engine."""
+"""What the api and the scheduler ask of the engine about sessions and turns."""
 
 import asyncio
 

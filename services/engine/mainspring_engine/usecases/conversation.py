@@ -1,4 +1,4 @@
-"""One worker's stream from its attach to its end, whatever carries it."""
+"""One worker's stream from its attach to its end, over whatever transport."""
 
 import asyncio
 import logging

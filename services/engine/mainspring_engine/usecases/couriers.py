@@ -1,6 +1,7 @@
-"""Brings signals between sessions to the lanes of those they are for, after their commit.
+"""Brings signals between sessions to the lanes of their receivers, after the commit.
 
-A hint like an alarm: what an engine that died, or a full queue, did not bring, the sweep finds.
+What a courier says is a hint, like an alarm: if an engine died or the queue was full, the sweep
+brings them.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What this engine remembers of declared workflows, so that a step's end needs no read before it.
+"""What this engine remembers of declared workflows, so that a step's end needs no read first.
 
 All of it is committed and never changes, so it may be forgotten and cannot be wrong.
 """

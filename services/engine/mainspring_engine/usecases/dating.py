@@ -1,4 +1,4 @@
-"""Decisions that take longer than their date holds."""
+"""Decisions that took so long that the store refused their date."""
 
 from mainspring_engine.domain.limits import COMMIT_LATE_MAX
 from mainspring_engine.usecases.lane import Entry

@@ -1,4 +1,4 @@
-"""Messages that wait: shown, edited, moved, withdrawn."""
+"""Messages that wait: listed, edited, moved, withdrawn."""
 
 from typing import assert_never
 from uuid import UUID

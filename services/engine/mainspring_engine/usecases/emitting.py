@@ -1,4 +1,4 @@
-"""What attempts say in their middle, until a commit has answered it."""
+"""Events that attempts send while they work, until a commit has answered them."""
 
 import asyncio
 import logging

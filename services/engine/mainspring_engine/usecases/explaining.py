@@ -1,4 +1,4 @@
-"""Why something does not move: the rows of one moment, and the rules over them."""
+"""Explains why something does not move: reads the rows of one moment and applies the rules."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What an operator asks about the gates, and does to them."""
+"""What operators ask about gates, and how they change them."""
 
 from collections.abc import Callable
 

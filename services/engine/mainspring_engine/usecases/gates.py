@@ -2,7 +2,7 @@
 
 A task that may not pass stays ready: nothing is written about it, and it is claimed when its gate
 lets it through. While no gate is shut or limited, asking is one look into an empty dictionary.
-Until an engine has read how they stand it lets nothing through: a restart opens no gate.
+Until an engine has read the state of the gates it lets nothing through, so a restart opens none.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Looks at the whole at a slow pace for those who scrape: what no engine knows by itself."""
+"""Reads the metrics that no engine knows by itself from the tables, at a slow pace."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What a worker is told of a workflow's recorded steps."""
+"""Sends workers the recorded steps of a workflow."""
 
 import logging
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""Answers to those who look: open tasks, and the health of the whole."""
+"""What operators look at: open tasks, and the health of the whole engine."""
 
 import asyncio
 from typing import assert_never

@@ -1,8 +1,8 @@
 """The commit lane: everything that writes a session's log goes through one, in flights.
 
-One flight is in the air per lane. What arrives meanwhile rides the next; an idle lane commits at
-once. A lane decides in memory from what it remembers, commits by compare-and-set, decides again
-where the present differs, and tells nobody before the commit.
+Each lane has one flight under way. What arrives meanwhile rides the next; an idle lane commits at
+once. A lane decides in memory from what it remembers, commits by compare-and-set, decides again if
+the rows were different, and tells nobody before the commit.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Keeps attempts alive and ends those nobody holds: beats, starts, returns, broken streams."""
+"""Keeps attempts alive and ends those that no worker holds: beats, starts, broken streams."""
 
 import asyncio
 import contextlib

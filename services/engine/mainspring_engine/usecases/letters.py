@@ -1,9 +1,9 @@
-"""Dead letters: shown, discarded, or taken up again by new turns and new plain tasks.
+"""Dead letters: listed, discarded, or requeued as new turns and new plain tasks.
 
 A requeue is an order that is stored first, with the id of the turn or task that is to take the
-letter up. Whoever finds it due brings it to the session's commit lane, or submits the task; it
-begins once, whoever tries it how often. So a bulk order keeps its pace over crashes, and nothing
-finished reopens.
+letter up. Whichever engine finds it due brings it to the session's commit lane, or submits the
+task. It begins once, however often it is tried. So a bulk order keeps its pace over crashes, and
+nothing finished reopens.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""The limits as this engine knows them, and the tokens in its hand.
+"""The limits as this engine knows them, and the tokens that it holds.
 
-A limit of claims in a time is a bucket in the store. Tokens are drawn in slices, and only where a
-task is about to need them; what was not used goes back. A limit of running tasks is counted by the
-store in the claim itself, so tasks under one are never dispatched without a claim.
+A limit of claims in a window is a bucket in the store. Tokens are drawn in slices, and only when a
+task is about to need them; unused ones go back. A limit of running tasks is counted by the store in
+the claim itself, so tasks under such a limit are never dispatched without a claim.
 """
 
 from collections.abc import Callable, Iterable

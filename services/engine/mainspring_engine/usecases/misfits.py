@@ -1,6 +1,6 @@
-"""Held workflows are tried again once workers come or go: code that fits may be there now.
+"""Tries held workflows again when workers come or go, because code that fits may be there now.
 
-Without it they come due by themselves, which grows to a quarter of an hour.
+Otherwise they come due by themselves, at intervals that grow to a quarter of an hour.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The one door for operators: a question or an order in, its answer out."""
+"""The one entry for operators: a question or an order in, its answer out."""
 
 from typing import assert_never
 

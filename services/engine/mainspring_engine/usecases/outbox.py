@@ -1,4 +1,4 @@
-"""The way to one worker: what is put meanwhile leaves in one frame. Putting never waits."""
+"""The queue to one worker: what is put meanwhile leaves in one frame. Putting never waits."""
 
 import asyncio
 from collections import deque

@@ -1,7 +1,7 @@
 """Flights of plain tasks: many are inserted by one statement, many are ended by one.
 
-As in the lanes of sessions nobody is told before the commit. There is no state to decide on: what
-a task may become rests on its own row, which the store compares.
+As in the lanes of sessions, nobody is told before the commit. There is no state to decide from:
+what a task may become depends on its own row, which the store compares.
 """
 
 from typing import NamedTuple

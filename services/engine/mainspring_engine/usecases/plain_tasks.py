@@ -1,4 +1,4 @@
-"""What callers ask of plain tasks: to be done, to stop, to be done again, and how they are."""
+"""What callers ask of plain tasks: submit, cancel, requeue, and how they stand."""
 
 from typing import Final, NoReturn
 from uuid import UUID

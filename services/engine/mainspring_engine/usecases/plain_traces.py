@@ -1,7 +1,7 @@
-"""The traces of plain tasks: spans of their attempts, and submits that differ in the trace alone.
+"""The traces of plain tasks: spans of their attempts, and submits that differ only in the trace.
 
-A task without a trace costs nothing here. With one it is as a step of a workflow: each attempt is
-a span under the one that its caller named.
+A task without a trace costs nothing here. With one it is like a step of a workflow: each attempt is
+a span under the span that its caller named.
 """
 
 import logging

@@ -1,9 +1,9 @@
-"""Queries of users' workflows: asked of any worker that knows the code, and of no table.
+"""Queries of users' workflows, answered by any worker that has the code; no table is involved.
 
 The worker replays what is recorded and calls the code's own handler. A query is no task: it has no
-row, no fence that counts, and whatever becomes of it moves nothing. It borrows a slot of its
-worker, for a worker that is full of waiting work has time for an answer. Where no worker of this
-engine knows the code, an engine is asked that has one.
+row and no fence that counts, and whatever becomes of it changes nothing. It borrows a slot of its
+worker, because a worker that is full of waiting work has time for an answer. If no worker of this
+engine has the code, an engine is asked that has such a worker.
 """
 
 import asyncio

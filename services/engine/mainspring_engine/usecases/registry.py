@@ -1,7 +1,7 @@
-"""This engine's part of the registry of workers: it says who is attached, and obeys drains.
+"""This engine's part of the registry of workers: reports who is attached, and obeys drains.
 
-What an operator drains stands in a row that every engine reads with its own beat; a hint on the bus
-makes all of them look at once. So a drain holds wherever the worker attaches next.
+What an operator drains is a row that every engine reads with its own beat; a hint on the bus makes
+all of them look at once. So a drain holds wherever the worker attaches next.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a commit found to be there already: how a repeat is answered."""
+"""How a repeated command is answered when the commit found that it was there already."""
 
 from mainspring_engine.domain.changes import Changes
 from mainspring_engine.domain.intents import Emitted, SignalCame, WorkflowSignalled, WorkflowStarted

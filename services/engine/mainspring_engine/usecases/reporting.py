@@ -1,4 +1,4 @@
-"""Takes in how far handlers say they are: one statement in the air, the newest of each step."""
+"""Stores the progress that steps report: one statement under way, each step's newest report."""
 
 from typing import Final
 from uuid import UUID

@@ -1,8 +1,8 @@
-"""Spans that an engine took with it when it was killed, recorded again by the next that starts.
+"""Records again the spans that an engine had not exported when it was killed.
 
-The spans of turns and attempts are the parents of what workers and api recorded, and their ids and
-times follow from rows. So whoever starts can make them again, the same ones: what was exported
-before is only there twice.
+The spans of turns and attempts are the parents of what workers and the api recorded, and their ids
+and times follow from rows. So the next engine that starts can make the same spans again; those that
+had been exported are then simply there twice.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Removes records of workflows that nobody is promised any more, some of them at each pass."""
+"""Removes records of workflows that are no longer promised to anybody, some at each pass."""
 
 from typing import Final, NamedTuple
 from uuid import UUID

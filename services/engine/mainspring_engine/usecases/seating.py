@@ -1,4 +1,4 @@
-"""Who takes a task that is about to be inserted, and who is told of one that nobody takes."""
+"""Which worker takes a task that is about to be inserted, and who is told if none does."""
 
 from collections.abc import Iterable
 from uuid import UUID

@@ -1,6 +1,6 @@
-"""What this engine remembers of sessions, so that a commit needs no read before it.
+"""What this engine remembers of sessions, so that a commit needs no read first.
 
-A cache only: whatever it says is compared under the head's lock.
+Only a cache: whatever it says is compared under the head's lock.
 """
 
 from collections import OrderedDict, deque

@@ -1,7 +1,7 @@
-"""Bounded passes over what time makes due.
+"""Bounded passes over what is due.
 
-Anyone may call them, also twice; the scheduler does at its pace, and an engine that sees no stamp
-does it itself.
+Anyone may call them, also twice. The scheduler does at its own pace, and an engine that sees no
+recent sweep does it by itself.
 """
 
 import asyncio

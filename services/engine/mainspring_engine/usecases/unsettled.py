@@ -1,4 +1,4 @@
-"""What a sweep must not find again at once: it would see nothing of what is due behind it."""
+"""Rows that the next sweep leaves out: otherwise they would hide what is due behind them."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What the engine keeps in order beside its work. Bounded, and safe to do twice at once."""
+"""What the engine keeps in order in the background. Bounded, and safe to do twice at once."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a worker's frames mean. One instance serves all streams of the process."""
+"""Handles the frames of workers. One instance serves all streams of the process."""
 
 import asyncio
 import hashlib

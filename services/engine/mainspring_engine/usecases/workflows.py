@@ -1,4 +1,4 @@
-"""What callers ask of users' workflows: start, signal, cancel, and how they are."""
+"""What callers ask of users' workflows: start, signal, cancel, and how they stand."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Appending deltas: one flight in the air per lane, what arrived meanwhile rides the next."""
+"""Appends deltas: one flight under way per lane, and what arrived meanwhile rides the next."""
 
 import asyncio
 from collections import deque

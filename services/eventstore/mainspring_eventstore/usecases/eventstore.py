@@ -1,4 +1,4 @@
-"""All that the event store can do, behind one object: gRPC serves it, `dev` calls it directly."""
+"""All that the event store can do, as one object: gRPC serves it, `dev` calls it directly."""
 
 from collections.abc import Sequence
 from uuid import UUID

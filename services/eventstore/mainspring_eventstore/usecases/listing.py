@@ -1,4 +1,4 @@
-"""Listing events by filters; `total` counts all matches, whatever page was asked for."""
+"""Lists events by filters; `total` counts all matches, whatever page was asked for."""
 
 from collections import deque
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Reading the log in position order, and the heads."""
+"""Reads the log in position order, and the heads."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Keeping partitions ahead of time and dropping deltas that nobody can ask for."""
+"""Creates partitions ahead of time, and drops deltas that nobody can ask for any more."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Verifying that nobody rewrote a session's history."""
+"""Verifies that nobody rewrote a session's history."""
 
 from uuid import UUID
 

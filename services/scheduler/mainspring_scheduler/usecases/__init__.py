@@ -1,1 +1,1 @@
-"""What the scheduler can do."""
+"""One module per thing that the scheduler can do."""

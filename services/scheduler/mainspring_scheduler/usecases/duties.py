@@ -1,4 +1,4 @@
-"""Duties: planted, taken when due, and served."""
+"""Duties: their rows are created, claimed when due, and the work is done."""
 
 from collections.abc import Callable, Collection
 from typing import Protocol

@@ -1,7 +1,8 @@
-"""One pass over the schedules that are due: claimed, decided, written, asked for, written again.
+"""One pass over the schedules that are due: claim, decide, commit, ask the targets, commit again.
 
-No transaction is open while a target is asked. What is asked for was committed before, under ids
-of its own, so that whoever takes over after a death asks for the same again, and it is one.
+No transaction is open while a target is asked. What is asked for was committed before, under ids of
+its own. So a replica that takes over after a death asks for the same thing again, and it happens
+once.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What people do to schedules: made, found, changed, paused, triggered, deleted."""
+"""What people do to schedules: create, find, change, pause, trigger, delete."""
 
 from collections.abc import Callable
 from typing import TypeVar

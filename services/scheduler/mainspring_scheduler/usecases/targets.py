@@ -1,4 +1,4 @@
-"""What a slot asks for, asked of whoever begins such things."""
+"""Asks the api or the engine to begin what a slot names, how it goes, and to cancel it."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Every duty, whoever does it: other services theirs, this one its own."""
+"""Does every duty: calls the service that owns it, or does the scheduler's own."""
 
 from mainspring_kernel.clock import Clock
 from mainspring_scheduler.domain import limits

@@ -1,1 +1,1 @@
-"""What a worker does: keeps its stream, carries out tasks, streams what comes of them."""
+"""What a worker does: carries out tasks, and streams what comes of them."""

@@ -1,4 +1,4 @@
-"""One tool call. Whatever goes wrong becomes a result: the model sees it and goes on."""
+"""One tool call. Whatever goes wrong becomes a result, which the model sees and goes on from."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Asks models: who opens the door to a provider, and short answers that nobody watches."""
+"""Asks models: access to a provider, and short answers that nobody watches."""
 
 from contextlib import aclosing
 

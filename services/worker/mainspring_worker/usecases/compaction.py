@@ -1,7 +1,7 @@
-"""Makes a conversation fit its model: decided purely, summarised by the model, kept as an event.
+"""Makes a conversation fit its model: pure code decides, the model summarises, an event keeps it.
 
-The event stands in the log before the call that needs it, so that every later prompt, of whatever
-worker, has the same shorter beginning, and a summary is paid once.
+The event is in the log before the call that needs it, so every later prompt, of whatever worker,
+has the same shorter beginning, and a summary is paid for once.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""The conversation of a session up to a position, from what is kept, the tail and the log."""
+"""The conversation of a session up to a position, from the cache, the task's tail and the log."""
 
 from collections.abc import Iterable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Asks a provider what models it has. Plain tasks bring the question, and take the answer home."""
+"""Asks a provider which models it has. A plain task brings the question and takes the answer."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Plain tasks of the house itself, by their types."""
+"""Plain tasks of Mainspring itself, by their types."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Sees to an agent's guardrails while it works: before an answer or an output counts."""
+"""Applies an agent's guardrails while it works, before an answer or an output counts."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The resources of a session for one call of a tool."""
+"""The resources of a session for one tool call."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

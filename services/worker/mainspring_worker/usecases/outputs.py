@@ -1,4 +1,4 @@
-"""Results that may stand in an event, and those that are kept as a file and stand there in part."""
+"""Results that fit into an event, and those that are kept as a file and shown there in part."""
 
 import asyncio
 import logging

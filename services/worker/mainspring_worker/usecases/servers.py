@@ -1,8 +1,8 @@
 """The MCP servers of an agent, in its session: opened with secrets, pinned, offered to the model.
 
-A session asks its servers once, before the model call that first needs them, and keeps what they
-said. So a prompt never depends on whether a server answers today, and a server that changes its
-tools is noticed where one of them is called.
+A session asks its servers once, before the model call that first needs them, and keeps their tool
+lists. So a prompt never depends on whether a server answers today, and a server that changes its
+tools is noticed when one of them is called.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Tells a webhook that a session was deleted, again and again until it takes it."""
+"""Tells a webhook that a session was deleted, again and again until the webhook takes it."""
 
 import asyncio
 import logging

@@ -1,7 +1,7 @@
-"""Sees to it that an answer says something, and fits its agent's schema where that has one.
+"""Makes sure that an answer says something, and fits the agent's schema if there is one.
 
-The model is told what is wrong with it and asked again, a bounded number of times. Nobody watches
-these calls; who saw the first answer is told what stands in its place.
+The model is told what is wrong and asked again, a bounded number of times. Nobody watches these
+calls; people who saw the first answer are told what replaces it.
 """
 
 from typing import Final, Protocol

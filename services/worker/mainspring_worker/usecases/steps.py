@@ -1,4 +1,4 @@
-"""Which step carries a task out, and the bound of what it may report."""
+"""Which code carries out which kind of task, and the bound of what it may report."""
 
 from typing import assert_never
 

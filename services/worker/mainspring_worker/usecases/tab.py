@@ -1,4 +1,4 @@
-"""What calls of a model beside the one that was asked for have used, whatever becomes of a step."""
+"""What the judges of a step have used, even if the step fails or is cut off."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

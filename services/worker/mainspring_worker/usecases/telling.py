@@ -1,7 +1,7 @@
 """The model's stream as people watch it: fragments, and the events that frame them.
 
-Thinking is announced by an event once it really streams: a thought that is over within one flush
-interval is told by the completed event alone.
+An event announces thinking once it really streams: a thought that is over within one flush interval
+is only in the completed event.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Learns what a cursor leaves out: the text that a message had, so that `accumulated` is whole."""
+"""Reads the text that a message had before the cursor, so that `accumulated` is complete."""
 
 import msgspec
 from msgspec import Struct

@@ -1,4 +1,4 @@
-"""All open streams of this process: who follows what, the ticker, the sweep, the limits."""
+"""All open streams of this process: followers, heartbeats, the comparison of heads, the limits."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""One client's place at a follower: a bounded queue and the signal that something is in it."""
+"""One client's place at a follower: a bounded queue, and a signal that something is in it."""
 
 import asyncio
 from collections import deque
