@@ -1,4 +1,4 @@
-"""Wake-ups and copies over the bus. All hints: nothing here may fail a commit."""
+"""Sends wake-ups and copies over the bus. They are hints: nothing here may fail a commit."""
 
 from uuid import UUID
 

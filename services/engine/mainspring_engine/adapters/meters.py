@@ -1,4 +1,4 @@
-"""What an engine tells of itself, under the names that operators know."""
+"""What an engine reports of itself, under the names of the metrics."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice

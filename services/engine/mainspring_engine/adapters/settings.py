@@ -1,4 +1,4 @@
-"""What an engine reads at its start."""
+"""The settings of an engine, read at its start."""
 
 from typing import Annotated
 

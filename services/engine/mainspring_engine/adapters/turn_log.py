@@ -1,6 +1,6 @@
-"""Log lines of what became of turns, workflows and attempts, once that is committed.
+"""Log lines about turns, workflows and attempts, once what they say is committed.
 
-What goes well is told at DEBUG: thousands of turns a second are no news.
+Successes are logged at DEBUG: thousands of turns a second are no news.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Wake-ups from the bus, into the claimer, the attachments and the gates."""
+"""Passes wake-ups from the bus to the claimer, the attachments and the gates."""
 
 import logging
 from collections.abc import Callable

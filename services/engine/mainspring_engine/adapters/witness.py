@@ -1,7 +1,7 @@
 """Telemetry of commits: spans with ids that follow from the rows, log lines, and the listeners.
 
-The turn and the attempts of its steps are recorded here, by the control plane, once they are
-committed: what workers and event stores hung under them fits, also when those were killed.
+The engine records the spans of turns and attempts, once they are committed. So the spans that
+workers and event stores recorded under them have a parent, even if those were killed.
 """
 
 from typing import Final

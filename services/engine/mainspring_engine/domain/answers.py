@@ -1,4 +1,4 @@
-"""What those who brought an intent are told once it is committed."""
+"""What the bringer of an intent is told once it is committed."""
 
 from enum import StrEnum
 

@@ -1,8 +1,8 @@
 """Where ready tasks are believed to wait, and from which row on a claim must look. Pure.
 
-A mark is the lowest id of a group that may be ready. Below it lie rows that were claimed; while
-some snapshot may still see them they stay in the index, and reading them is what marks spare. Marks
-are hints: what becomes ready lowers its mark, and a pass over the index sets them all anew.
+A mark is the lowest id of a group that may be ready. Below it lie rows that were claimed. While
+some snapshot may still see them they stay in the index, and marks spare reading them. Marks are
+hints: what becomes ready lowers its mark, and a pass over the index sets them all anew.
 """
 
 import heapq

@@ -1,4 +1,4 @@
-"""To what a task or an outcome belongs, as log lines name it."""
+"""What a task or an outcome belongs to, as log lines name it."""
 
 from uuid import UUID
 

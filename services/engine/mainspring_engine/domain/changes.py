@@ -1,8 +1,8 @@
-"""What a decision wants written: row changes with the preconditions they rest on.
+"""What a decision wants written: row changes with the preconditions they depend on.
 
 One `Changes` is one item of a commit flight and belongs to one session. The store applies all of it
 or nothing. It compares the head, the workflow's rev, and each closed task's fence and state under
-their locks; whatever differs comes back as a verdict and the engine decides again. The store never
+their locks; if anything differs, it returns a verdict and the engine decides again. The store never
 decides.
 """
 

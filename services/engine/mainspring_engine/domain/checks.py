@@ -1,4 +1,4 @@
-"""What a worker may say. What no honest one says is refused before anything is made of it. Pure."""
+"""What workers send, checked: what no honest worker sends is refused before it is used. Pure."""
 
 import re
 from typing import Final

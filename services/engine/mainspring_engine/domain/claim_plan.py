@@ -1,4 +1,4 @@
-"""Which groups a claim looks at and how deep, and what it leaves behind. Pure."""
+"""Which groups a claim looks at and how deep, and which it leaves for the next one. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping

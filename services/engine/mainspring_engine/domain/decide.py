@@ -1,7 +1,7 @@
-"""The one door to the decisions: an intent and a plan in, an answer out. Pure.
+"""The one entry to the decisions: an intent and a plan in, an answer out. Pure.
 
-The answer holds only once the plan is committed. A refusal raises a typed error and nothing of the
-plan may be used; so does `Missing`, after which the round is decided again.
+The answer holds only once the plan is committed. A refusal raises a typed error, and then nothing
+of the plan may be used. The same goes for `Missing`, after which the round is decided again.
 """
 
 from typing import TypeGuard, assert_never

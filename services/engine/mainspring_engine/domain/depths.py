@@ -1,4 +1,4 @@
-"""A look at all routes added up by queue: what is told to those who scale by it. Pure."""
+"""Adds a look at all routes up by queue, for those who scale workers by it. Pure."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The bounds of what holds ready tasks back: circuits, limits, shares, depth."""
+"""The bounds of everything that holds ready tasks back: circuits, limits, shares, depth."""
 
 from typing import Final
 

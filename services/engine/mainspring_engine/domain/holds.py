@@ -1,4 +1,4 @@
-"""How long tasks of a route hold their slot: what an expected wait is reckoned with."""
+"""How long tasks of a route hold their slot, which an expected wait is computed from."""
 
 from collections import OrderedDict
 from typing import Final

@@ -1,8 +1,8 @@
-"""Limits per key: so many tasks at once, so many claims in a time. Pure.
+"""Limits per key: so many tasks at once, so many claims in a window. Pure.
 
 A key is the model of a route, `queue:name`, or one that tasks were given. A limit whose key ends in
-`*` is a family: of every key that begins so, each by itself, unless it has a limit of its own.
-Limits hold tasks back; they never fail one.
+`*` is a family: it holds for every key that begins so, each by itself, unless the key has a limit
+of its own. Limits hold tasks back; they never fail one.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Bounds that only an engine knows; the shared ones stand in `mainspring_kernel.limits`.
+"""Bounds that only an engine uses; the shared ones are in `mainspring_kernel.limits`.
 
 Those of what holds ready tasks back are beside, in `gate_limits.py`.
 """

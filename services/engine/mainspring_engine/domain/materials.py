@@ -1,4 +1,4 @@
-"""What decisions may draw on besides the session, and what they say when it is not loaded."""
+"""What decisions may use besides the session, and the errors that say that it is not loaded."""
 
 from collections.abc import Callable
 from typing import Protocol

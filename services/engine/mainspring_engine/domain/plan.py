@@ -1,8 +1,8 @@
 """Collects what several decisions about one session want written, as one item of a flight.
 
-Decisions read the plan's present (head, workflow, inbox as they will be) and add to it; `changes`
-then holds the preconditions of the past. So several results of one turn ride one flight with one
-row change per workflow.
+Decisions read the plan's present (head, workflow and inbox as they will be) and add to it;
+`changes` then has the preconditions about the past. So several results of one turn ride one flight,
+with one row change per workflow.
 """
 
 from uuid import UUID

@@ -1,6 +1,6 @@
-"""When new work is refused: too much of it waits already, or the engine has its hands full. Pure.
+"""When new work is refused: too much of it waits already, or the engine is too busy. Pure.
 
-Only what would be accepted is refused. What was accepted is carried on, whatever the load.
+Only new work is refused. What was accepted is carried on, whatever the load.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Which workers found that their code does not fit what a workflow has recorded. Pure bookkeeping.
 
-A record only grows, so who refused it would do so again. It is lost with its process: then a worker
-is asked once more, no harm done.
+A record only grows, so a worker that refused it would do so again. The list is lost with its
+process; then a worker is asked once more, which does no harm.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Which worker gets a task: free_slots, soft affinity, and round robin among those who can.
+"""Which worker gets a task: free slots, soft affinity, and round robin among those that fit.
 
 The dispatch plan of one engine process. Pure bookkeeping: no worker is told anything here.
 """

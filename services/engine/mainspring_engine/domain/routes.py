@@ -1,4 +1,4 @@
-"""Routes: for whom a task is, and what may hold it back. Claimability is an equality on them."""
+"""Routes: which workers a task is for, and what may hold it back. Claims compare by equality."""
 
 from typing import Final
 

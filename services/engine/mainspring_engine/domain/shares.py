@@ -1,7 +1,8 @@
 """How credits are shared between organizations: start-time fair queueing. Pure.
 
 Each task that an organization is given moves it ahead by 1 / weight. The clock is the place of the
-task given last; who was idle starts at the clock, so nobody saves credit up, and nobody owes.
+task given last. An organization that was idle starts at the clock, so nobody saves credit up, and
+nobody owes any.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
-"""Deaf means dead: whether a worker that says nothing may still be given work.
+"""Whether a worker that says nothing may still be given work.
 
-A frozen process keeps its connection, so only its missing beats tell. It is not thrown out: its
-leases end by themselves, and its first word makes it as good as before.
+A frozen process keeps its connection, so only its missing beats tell. A silent worker is not thrown
+out: its leases end by themselves, and with its first frame it is as good as before.
 """
 
 from mainspring_engine.domain.limits import WORKER_SILENT_HOLDING_S, WORKER_SILENT_IDLE_S

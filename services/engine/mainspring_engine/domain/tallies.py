@@ -1,4 +1,4 @@
-"""What one engine counts as it goes: notes in memory, named where they are read."""
+"""What one engine counts as it works: numbers in memory, named where they are read."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Texts of others that are kept where there is little room. Pure."""
+"""Texts from outside that are stored where there is little room. Pure."""
 
 from typing import Final
 

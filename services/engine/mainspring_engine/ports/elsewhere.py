@@ -1,4 +1,4 @@
-"""The other engines, as far as one asks them something."""
+"""The other engines, as far as this one asks them something."""
 
 from typing import Protocol
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What operators look at. Reads only, without locks, and never on the way of a task.
+"""What operators look at. Reads only, without locks; no task waits for them.
 
 Postgres and memory pass the same contract suite. Every operation raises Unavailable where the store
 cannot be reached.

@@ -1,8 +1,8 @@
 """Dead letters, and what operators decided about them.
 
-A dead letter never changes. A resolution is the operator's word on it: discarded, or to be taken up
-again by a new turn whose id is chosen with the order, so that it happens once however often it is
-tried. Postgres and memory pass the same contract suite; every operation raises Unavailable where
+A dead letter never changes. A resolution is what an operator decided: discarded, or to be taken up
+by a new turn. The new turn's id is chosen with the order, so that it begins once however often it
+is tried. Postgres and memory pass the same contract suite; every operation raises Unavailable where
 the store cannot be reached.
 """
 

@@ -1,7 +1,7 @@
-"""The functions that the log grants, for stores that live in one process with it.
+"""The functions that the event store grants, for stores that live in one process with it.
 
-In Postgres the engine's own statement calls them; the memory twin calls this. Structural on
-purpose: the event store's twin implements it, and no service imports another.
+In Postgres the engine's own statement calls them; the memory twin calls this port. It is structural
+on purpose: the event store's twin implements it, and no service imports another.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,6 @@
 """Plain tasks in the store: submitted, ended and read in batches.
 
-Claims and leases are the store's own, as of every task. Postgres and memory pass the same contract
+Claims and leases are those of every task, in the store. Postgres and memory pass the same contract
 suite; every operation raises Unavailable where the store cannot be reached, and may be repeated.
 """
 

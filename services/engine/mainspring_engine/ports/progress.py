@@ -1,4 +1,4 @@
-"""How far handlers said they are, for their next attempts: the newest report of each step.
+"""The progress that steps report, for their next attempts: the newest report of each step.
 
 Postgres and memory pass the same contract suite; every operation raises Unavailable where the store
 cannot be reached, and may be repeated.

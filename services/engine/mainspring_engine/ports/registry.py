@@ -1,7 +1,7 @@
 """Which workers there are, and which engine process holds the stream of each.
 
-Postgres and memory pass the same contract suite. Nothing here decides who gets a task: what an
-operator drains is kept back by the engine that has the stream, which reads it from here.
+Postgres and memory pass the same contract suite. Nothing here decides who gets a task: the engine
+that has a worker's stream reads here that an operator drains it, and gives it no more.
 """
 
 from typing import Protocol

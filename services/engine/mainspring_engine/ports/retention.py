@@ -1,4 +1,4 @@
-"""Removing records of workflows that nobody is promised any more.
+"""Removes records of workflows that are no longer promised to anybody.
 
 Postgres and memory pass the same contract suite; every operation raises Unavailable where the store
 cannot be reached, and may be repeated, also by several engines at once.

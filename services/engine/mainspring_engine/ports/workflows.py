@@ -1,4 +1,4 @@
-"""What is kept of users' workflows beside the rows of a flight: read without a lock."""
+"""What is stored of users' workflows beside the rows of a flight: read without a lock."""
 
 from typing import Protocol
 from uuid import UUID

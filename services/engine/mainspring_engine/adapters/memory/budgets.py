@@ -1,4 +1,4 @@
-"""The twin of the budgets' tables and of what a commit does to them."""
+"""Budgets in memory: the tables, and what a commit does to them."""
 
 from contextlib import AbstractContextManager
 from uuid import UUID, uuid5

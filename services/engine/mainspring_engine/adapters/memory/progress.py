@@ -1,4 +1,4 @@
-"""What handlers said of how far they are, over the tables."""
+"""The progress that steps report, over the tables."""
 
 from contextlib import AbstractContextManager
 from uuid import UUID

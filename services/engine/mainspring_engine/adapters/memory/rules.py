@@ -1,4 +1,4 @@
-"""What the tables would refuse."""
+"""The constraints that the tables in Postgres have."""
 
 from uuid import UUID
 

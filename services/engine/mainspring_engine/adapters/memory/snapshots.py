@@ -1,6 +1,6 @@
 """A snapshot to explain from, put together from the other twins.
 
-None of them yields to another task, so what they say is of one moment.
+None of them yields to another asyncio task, so all they say is of one moment.
 """
 
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Which delayed tasks are to be tried now, as `ready_retries` of the SQL."""
+"""Which delayed tasks are to be tried now, as in `ready_retries` of the SQL."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Budgets, and the commit of an item that means something for them."""
+"""Budgets, and the commit of items that hold or charge them."""
 
 from collections.abc import Sequence
 from typing import Final, cast

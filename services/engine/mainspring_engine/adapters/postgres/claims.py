@@ -1,4 +1,4 @@
-"""Who takes tasks: claims and attaches."""
+"""How workers get tasks: claims and attaches."""
 
 from typing import Final, cast
 from uuid import UUID

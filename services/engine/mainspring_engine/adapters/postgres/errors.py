@@ -1,4 +1,4 @@
-"""What is told of attempts that failed: rows beside theirs, in the transaction that closes them."""
+"""What workers reported of failed attempts: rows written in the transaction that closes them."""
 
 from collections.abc import Sequence
 from typing import Final

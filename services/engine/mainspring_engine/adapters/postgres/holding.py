@@ -1,4 +1,4 @@
-"""Who holds tasks: beats, starts, and what became of leases."""
+"""Tasks that workers hold: beats, starts, and what became of leases."""
 
 from collections.abc import Collection
 from typing import cast

@@ -1,4 +1,4 @@
-"""Messages by their ids, and how a row keeps in what mode its message was sent."""
+"""Messages by their ids, and how a row stores the mode in which its message was sent."""
 
 from typing import Final, cast
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What operators look at: statements of their own, never on the way of a task."""
+"""What operators look at: statements of their own, which no task waits for."""
 
 from typing import Final, cast
 from uuid import UUID

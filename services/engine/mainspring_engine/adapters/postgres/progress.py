@@ -1,4 +1,4 @@
-"""What handlers said of how far they are, in one small table of schema `engine`."""
+"""The progress that steps report, in one small table of schema `engine`."""
 
 from typing import Final, cast
 

@@ -1,4 +1,4 @@
-"""Why a task that waits for its next attempt does so, and until when."""
+"""Why a task that waits for its next attempt waits, and until when."""
 
 from typing import Final
 

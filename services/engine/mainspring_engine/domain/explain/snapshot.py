@@ -1,4 +1,4 @@
-"""All that an explanation rests on, as it was at one moment."""
+"""Everything that an explanation is based on, as it was at one moment."""
 
 from uuid import UUID
 

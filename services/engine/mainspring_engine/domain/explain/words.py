@@ -1,4 +1,4 @@
-"""What the reasons of open tasks are made of."""
+"""The parts of which explanations of open tasks are made."""
 
 from typing import assert_never
 

@@ -1,4 +1,4 @@
-"""Tool calls of a turn: what people see of one, and how one ends that nobody finishes."""
+"""Tool calls of a turn: what people see of one, and how a call ends that nobody finishes."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How a message comes into its session, by its mode, and what is done to it while it waits."""
+"""How a message enters its session, by its mode, and what is done to it while it waits."""
 
 import hashlib
 from typing import Final

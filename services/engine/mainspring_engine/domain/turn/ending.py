@@ -1,4 +1,4 @@
-"""How a turn ends: exactly one outcome, and what waits behind it."""
+"""How a turn ends: with exactly one outcome, after which the next one may begin."""
 
 from uuid import UUID
 

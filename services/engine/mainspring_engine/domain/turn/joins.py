@@ -1,7 +1,7 @@
 """Calls of a turn that wait for a child without a worker: handed back, and made ready by its news.
 
-The call stays an open task, delayed for as long as it may wait. Whoever looks again finds the child
-as it stands then, so news that was lost, or came too early, costs time and nothing else.
+The call stays an open task, delayed for as long as it may wait. The next attempt finds the child as
+it stands then, so news that was lost, or came too early, costs time and nothing else.
 """
 
 from typing import Final

@@ -1,8 +1,8 @@
-"""Sessions above and below one another, as a turn of either knows them.
+"""How sessions above and below one another know of each other's turns.
 
 A child's turn tells its parent's session in the commit that begins it, and in the one that ends it.
-Between the two the parent keeps a *link*: a signal to itself that nobody takes before. So what lies
-there is what is at work below a session, and a cancel of the parent finds all of it.
+Between the two the parent keeps a *link*: a signal to itself that nobody takes before. So the links
+that lie there are what is at work below a session, and a cancel of the parent finds all of it.
 """
 
 from collections.abc import Collection

@@ -1,7 +1,7 @@
-"""The turn machine: input → reason ⇄ act → one outcome. Pure: it adds to a plan and asks nobody.
+"""The turn machine: input → reason ⇄ act → one outcome. Pure: it adds to a plan and calls nobody.
 
-Each function is one thing that can happen to a session. Time comes with the plan, ids and chance as
-ports.
+Each function is one thing that can happen to a session. Time comes with the plan, ids and random
+draws as ports.
 """
 
 from mainspring_engine.domain.changes import Anchor

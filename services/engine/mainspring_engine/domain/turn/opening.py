@@ -1,4 +1,4 @@
-"""How a turn begins: with what waits in the inbox, or by taking up what another turn died of."""
+"""How a turn begins: with what waits in the inbox, or with what a dead turn was asked."""
 
 from uuid import UUID
 

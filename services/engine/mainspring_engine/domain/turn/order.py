@@ -1,8 +1,8 @@
 """In which order the calls of one answer begin: those of one concurrency class one by one.
 
-A call stays behind the one before it of its class until that has its result, whatever became of it,
-be it at work, waiting for a person, or behind another itself. Only then its task is made, and only
-once the budgets have room for it: until then it is due, and looked at again whenever another ends.
+A call waits until the call before it of its class has its result, whether that one is at work,
+waits for a person, or waits for another call itself. Only then its task is made, and only if the
+budgets have room for it; until then it is due, and looked at again whenever another call ends.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a turn's calls may use of the budgets they fall under, and what they have used."""
+"""What a turn's calls may use of the budgets they fall under: holds, warnings, renewals."""
 
 from collections.abc import Mapping
 from math import ceil

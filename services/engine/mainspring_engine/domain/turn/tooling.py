@@ -1,4 +1,4 @@
-"""Tool calls as tasks: given to a worker, read where another one made them, waited for in vain."""
+"""Tool calls as tasks: given to workers, read by ours where users' workers made them, given up."""
 
 from math import ceil
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""A turn in hand: its plan, its decoded state, and the few moves that all phases share."""
+"""A turn while it is decided about: its plan, its decoded state, and what all phases share."""
 
 from typing import Final, NamedTuple
 from uuid import UUID

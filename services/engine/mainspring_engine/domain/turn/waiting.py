@@ -1,7 +1,8 @@
 """Which waiting messages a turn takes, by the mode in which each was sent.
 
-Those that steer, interrupt, roll back or were for an idle session belong to what comes next; those
-that are queued or collected wait for a turn of their own. Rows come in the order of their places.
+Messages that steer, interrupt, roll back or were for an idle session belong to whatever comes next;
+those that are queued or collected wait for a turn of their own. Rows come in the order of their
+places.
 """
 
 from collections.abc import Sequence

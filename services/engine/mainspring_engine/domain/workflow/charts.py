@@ -1,4 +1,4 @@
-"""A declaration as the engine runs it: which step may begin, and what it was started with. Pure."""
+"""A declaration as the engine runs it: which step may begin, and what it is given. Pure."""
 
 from collections.abc import Iterator
 from typing import ClassVar, Final, Protocol

@@ -1,7 +1,8 @@
-"""Workflows that a workflow starts. Both know of each other by signals between their sessions.
+"""Workflows that a workflow starts. Parent and child tell each other things by signals.
 
-A signal is written with its cause and taken through the other one's lane: no commit has two heads.
-A child is started, told to cancel, and tells its end at most once each, so a kind names a signal.
+A signal is written with its cause and taken through the lane of the session it is for, so no commit
+has two heads. A child is started, is told to cancel, and tells its end at most once each, so the
+kind identifies a signal.
 """
 
 from uuid import UUID

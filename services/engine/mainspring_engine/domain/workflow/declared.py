@@ -1,7 +1,7 @@
 """The machine of declared workflows: the engine runs the declaration, each step is a task. Pure.
 
 What a finished step makes possible begins in the same decision, and so in the same commit. A step
-that fails for good ends the workflow, and whatever else of it is under way.
+that fails for good ends the workflow, and everything else of it that is under way.
 """
 
 from itertools import islice

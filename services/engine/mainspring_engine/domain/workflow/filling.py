@@ -1,8 +1,8 @@
-"""Expressions of a declaration, filled with what they refer to. Pure.
+"""Fills the expressions of a declaration with the values that they refer to. Pure.
 
 One declaration may refer to one large value some thousand times. So each value is looked up once, a
-list or an object in it is taken apart once, however many references lead through it, and what comes
-of an expression is counted before it is built.
+list or an object in it is taken apart once, however many references lead through it, and the size
+of what an expression makes is counted before it is built.
 """
 
 from collections.abc import Callable, Iterable, Iterator

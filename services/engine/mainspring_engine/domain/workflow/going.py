@@ -1,4 +1,4 @@
-"""A user's workflow in hand: its plan, its decoded state, and the moves that all phases share."""
+"""A user's workflow while it is decided about: plan, decoded state, what all phases share."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What decisions about a declared workflow rest on: chart, course, values. Pure."""
+"""What decisions about a declared workflow are based on: chart, course, values. Pure."""
 
 from typing import Final, NamedTuple
 from uuid import UUID

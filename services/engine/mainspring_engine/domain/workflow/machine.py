@@ -1,6 +1,6 @@
-"""The workflow machine of plain code in a worker: go → wait → go … → one outcome. Pure.
+"""The machine of workflows of code: go → wait → go … → one outcome. Pure.
 
-The code runs at a worker; what it finished is recorded, what it waits for stands in rows. Each
+The code runs at a worker. What it finished is recorded, and what it waits for is rows. Each
 function is one thing that can happen to a workflow.
 """
 

@@ -1,4 +1,4 @@
-"""What becomes of an attempt at a declared step, and of the workflow with its last one. Pure."""
+"""What follows from the end of an attempt at a declared step. Pure."""
 
 import hashlib
 

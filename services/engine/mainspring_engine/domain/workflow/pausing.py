@@ -1,4 +1,4 @@
-"""Steps of a declared workflow that are no task: times, signals, children. Pure."""
+"""Steps of a declared workflow that are not tasks: times, signals, children. Pure."""
 
 from collections.abc import Iterable
 from typing import ClassVar

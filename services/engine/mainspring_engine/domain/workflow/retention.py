@@ -1,4 +1,4 @@
-"""Which records of a workflow nobody is promised any more. Pure.
+"""Which records of a workflow are no longer promised to anybody. Pure.
 
 Records are what a go, a query and a fork read. The workflow itself, its result and its events stay.
 """

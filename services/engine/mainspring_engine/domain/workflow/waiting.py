@@ -1,4 +1,4 @@
-"""What a workflow waits for: times, signals, children; how one that comes to pass wakes it."""
+"""What a workflow waits for (times, signals, children), and how each of them wakes it."""
 
 from uuid import UUID
 
