@@ -219,7 +219,7 @@ async def test_only_so_many_are_at_work_together(parent: Parent) -> None:
     assert (await parent.order(ORDER)).state == "running"
 
 
-async def test_generations_end(parent: Parent) -> None:
+async def test_a_child_at_the_deepest_level_spawns_none(parent: Parent) -> None:
     below = parent
     for _ in range(SUBAGENT_DEPTH_MAX):
         below = below.child(await below.order(ORDER))

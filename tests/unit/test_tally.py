@@ -22,7 +22,7 @@ def test_a_time_before_its_start_counts_as_none_at_all() -> None:
     assert (spread.counts, spread.total) == ([1, 0], 0.0)
 
 
-def test_bounds_double() -> None:
+def test_each_bound_is_twice_the_one_before() -> None:
     assert doubling(0.001, 4) == (0.001, 0.002, 0.004, 0.008)
 
 

@@ -98,7 +98,7 @@ def is_outcome(event: Event) -> bool:
     return event.type in OUTCOMES
 
 
-async def test_dad_jokes(client: Everruns, calls: Calls) -> None:
+async def test_the_example_of_dad_jokes_has_one_answer(client: Everruns, calls: Calls) -> None:
     for _ in range(TIMES):
         agent = await client.agents.create("dad-jokes-bot-py", "You tell dad jokes.")
         session = await client.sessions.create(agent_id=agent.id)
@@ -120,7 +120,7 @@ async def test_dad_jokes(client: Everruns, calls: Calls) -> None:
         calls.taken()
 
 
-async def test_weather_tools(client: Everruns, calls: Calls) -> None:
+async def test_the_example_of_weather_tools_brings_results(client: Everruns, calls: Calls) -> None:
     for _ in range(TIMES):
         agent = await client.agents.create("weather-py", "Use the tool.", tools=[WEATHER])
         session = await client.sessions.create(agent_id=agent.id, tools=[WEATHER])
@@ -162,8 +162,8 @@ async def answer_calls(client: Everruns, session_id: str, stream: EventStream) -
     return seen
 
 
-async def test_the_basic_example(client: Everruns, calls: Calls) -> None:
-    """It is content with the first answer, which is the tool call: it deletes a turn at work."""
+async def test_the_basic_example_deletes_a_turn_at_work(client: Everruns, calls: Calls) -> None:
+    """It is content with the first answer, which is the tool call."""
     clock = [AgentCapabilityConfig(ref="current_time")]
     for _ in range(TIMES):
         agent = await client.agents.create("example-assistant", "Help.", capabilities=clock)
@@ -193,7 +193,7 @@ def answered_or_over(event: Event) -> bool:
     return event.type == "output.message.completed" or event.type in OUTCOMES
 
 
-async def test_the_example_of_initial_files(client: Everruns, calls: Calls) -> None:
+async def test_the_example_of_initial_files_leaves_nothing(client: Everruns, calls: Calls) -> None:
     for _ in range(TIMES):
         agent = await client.agents.create("initial-files-example", "Read the files.")
         session = await client.sessions.create(
@@ -225,7 +225,7 @@ async def test_the_example_of_initial_files(client: Everruns, calls: Calls) -> N
         calls.taken()
 
 
-async def test_the_example_of_workspaces(client: Everruns, calls: Calls) -> None:
+async def test_the_example_of_workspaces_reads_its_file(client: Everruns, calls: Calls) -> None:
     for _ in range(TIMES):
         workspace = await client.workspaces.create(
             "workspaces-example-py", description="Shared files for the team"

@@ -31,7 +31,9 @@ TOOL = ToolDefinition(
 
 
 @proves("agents.create", "agents.get", "agents.list", "agents.apply", "agents.delete")
-async def test_agents(client: Everruns) -> None:
+async def test_an_agent_is_read_as_it_was_written_and_archived(
+    client: Everruns,
+) -> None:
     name, id_ = unique("agent"), generate_agent_id()
     made = await client.agents.apply(
         id_,
@@ -64,7 +66,7 @@ async def test_agents(client: Everruns) -> None:
 
 
 @proves("agents.apply_by_name", "agents.copy")
-async def test_agents_by_name_and_copies(client: Everruns) -> None:
+async def test_one_name_is_one_agent_and_copies_get_names_of_their_own(client: Everruns) -> None:
     name = unique("named")
     first = await client.agents.apply_by_name(name, "One.", capabilities=[TIME])
     again = await client.agents.apply_by_name(name, "Two.", capabilities=[TIME])
@@ -79,7 +81,7 @@ async def test_agents_by_name_and_copies(client: Everruns) -> None:
 
 
 @proves("agents.import_agent", "agents.export", "agents.import_example")
-async def test_agents_as_text(client: Everruns) -> None:
+async def test_an_exported_agent_is_imported_as_it_was(client: Everruns) -> None:
     made = await client.agents.create(
         unique("text"),
         "---\nBe *kind*.\n\n",
@@ -111,7 +113,7 @@ async def test_agents_as_text(client: Everruns) -> None:
     "agents.fork_version",
     "agents.set_default_version",
 )
-async def test_agent_versions(client: Everruns) -> None:
+async def test_a_version_is_compared_restored_forked_and_chosen(client: Everruns) -> None:
     agent = await client.agents.create(unique("versions"), "One.")
     first = await client.agents.create_version(agent.id, change_kind="major", summary="first")
     await client.agents.create(agent.name, "Two.")
@@ -138,7 +140,7 @@ async def test_agent_versions(client: Everruns) -> None:
     "agents.list_health_checks",
     "agents.stats",
 )
-async def test_agent_health_and_stats(client: Everruns) -> None:
+async def test_a_health_check_and_the_stats_count_the_same_sessions(client: Everruns) -> None:
     agent = await client.agents.create(unique("health"), "Answer in a friendly way, whatever.")
     begun = await client.agents.trigger_health_check(agent.id)
     sessions = await client.sessions.list(agent.id)
@@ -158,7 +160,7 @@ async def test_agent_health_and_stats(client: Everruns) -> None:
 
 
 @proves("agents.analyze")
-async def test_agent_analysis(client: Everruns) -> None:
+async def test_an_analysis_names_what_is_wrong_with_an_agent(client: Everruns) -> None:
     found = await client.agents.analyze(
         "Use sk-aaaaaaaaaaaaaaaaaaaa.",
         capabilities=[AgentCapabilityConfig(ref="nobody")],
@@ -183,7 +185,9 @@ async def test_agent_analysis(client: Everruns) -> None:
     "harnesses.delete",
     "harnesses.list_examples",
 )
-async def test_harnesses(client: Everruns) -> None:
+async def test_a_harness_is_read_as_it_was_written_and_extends_no_heir(
+    client: Everruns,
+) -> None:
     name = unique("harness")
     base = await client.harnesses.get("base")
     made = await client.harnesses.create(

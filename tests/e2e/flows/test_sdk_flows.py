@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 
-async def test_tool_results_that_nobody_waits_for(client: Everruns) -> None:
+async def test_tool_results_that_nobody_waits_for_are_refused(client: Everruns) -> None:
     session = await client.sessions.create()
 
     with pytest.raises(ApiError) as refused:
@@ -30,7 +30,7 @@ async def test_tool_results_that_nobody_waits_for(client: Everruns) -> None:
     assert "not waiting for tool results" in refused.value.message
 
 
-async def test_current_time(client: Everruns) -> None:
+async def test_an_agent_with_a_tool_calls_it_and_completes_its_turn(client: Everruns) -> None:
     agent = await client.agents.create(
         "assistant-py", "Help.", capabilities=[AgentCapabilityConfig(ref="current_time")]
     )
@@ -75,7 +75,7 @@ async def test_the_same_name_again_updates_and_wakes(client: Everruns) -> None:
     assert second.status == "active"
 
 
-async def test_an_agent_with_an_id_of_the_client(client: Everruns) -> None:
+async def test_the_same_id_again_updates_the_agent(client: Everruns) -> None:
     id_ = generate_agent_id()
 
     name = f"applied-{id_[-8:]}"
@@ -112,7 +112,7 @@ async def test_cancel_of_an_idle_session_changes_nothing(client: Everruns) -> No
     assert (await client.sessions.get(session.id)).status == "started"
 
 
-async def test_the_catalogue(client: Everruns) -> None:
+async def test_what_is_built_in_is_listed(client: Everruns) -> None:
     models = await client.models.list()
     capabilities = await client.capabilities.list()
     harnesses = await client.harnesses.list()
@@ -124,7 +124,9 @@ async def test_the_catalogue(client: Everruns) -> None:
     assert (await client.harnesses.get(harnesses[0].id)).name == "base"
 
 
-async def test_workspaces(client: Everruns) -> None:
+async def test_an_archived_workspace_frees_its_name(
+    client: Everruns,
+) -> None:
     for _ in range(2):
         workspace = await client.workspaces.create("shared-py")
         files = client.workspace_files

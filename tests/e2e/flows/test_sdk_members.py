@@ -101,7 +101,7 @@ async def gone(method: Method, id_: str) -> None:
         await method(id_)
 
 
-async def test_agents(client: Everruns, wire: Wire) -> None:
+async def test_every_member_of_an_agent_is_kept(client: Everruns, wire: Wire) -> None:
     harness = await client.harnesses.create(unique("house"), "House.")
     one, other = unique("one"), unique("other")
     id_ = generate_agent_id()
@@ -137,7 +137,7 @@ async def test_agents(client: Everruns, wire: Wire) -> None:
         await gone(client.agents.get, agent_id)
 
 
-async def test_harnesses(client: Everruns, wire: Wire) -> None:
+async def test_every_member_of_a_harness_is_kept(client: Everruns, wire: Wire) -> None:
     parent = await client.harnesses.create(unique("parent"), "Parent.")
     given = words(unique("made")) | {"network_access": NETWORK, "parent_harness_id": parent.id}
     made = await carried(client.harnesses.create, given)
@@ -159,7 +159,7 @@ async def test_harnesses(client: Everruns, wire: Wire) -> None:
     await gone(client.harnesses.get, id_)
 
 
-async def test_sessions(client: Everruns) -> None:
+async def test_every_member_of_a_session_is_kept(client: Everruns) -> None:
     harness = await client.harnesses.create(unique("ground"), "Ground.")
     agent = await client.agents.create(unique("agent"), "Agent.")
     common = {
@@ -186,7 +186,7 @@ async def test_sessions(client: Everruns) -> None:
         await gone(client.sessions.get, str(made["id"]))
 
 
-async def test_workspaces_and_memories(client: Everruns) -> None:
+async def test_every_member_of_a_workspace_and_a_memory_is_kept(client: Everruns) -> None:
     at = {"name": unique("space"), "description": "Described"}
     space = await carried(client.workspaces.create, at)
     id_ = str(space["id"])
@@ -207,7 +207,7 @@ async def test_workspaces_and_memories(client: Everruns) -> None:
     shows(plain(await client.memories.get(id_)), again)
 
 
-async def test_budgets(client: Everruns) -> None:
+async def test_every_member_of_a_budget_is_kept(client: Everruns) -> None:
     session = await client.sessions.create()
     given: dict[str, object] = {
         "subject_type": "session",

@@ -38,7 +38,7 @@ TOOL = ToolDefinition(
     "sessions.cancel",
     "sessions.delete",
 )
-async def test_sessions(client: Everruns) -> None:
+async def test_a_session_is_read_as_it_was_made_pinned_listed_and_deleted(client: Everruns) -> None:
     agent = await client.agents.create(unique("owner"), "Help.")
     title = unique("title")
     made = await client.sessions.create(
@@ -75,7 +75,7 @@ async def test_sessions(client: Everruns) -> None:
     "events.stream",
     "sessions.export",
 )
-async def test_messages(client: Everruns) -> None:
+async def test_messages_results_and_events_of_a_turn_are_read_back(client: Everruns) -> None:
     session = await client.sessions.create(tools=[TOOL])
     sent = await client.messages.create(
         session.id, "Look up this", controls=Controls(locale="uk-UA")
@@ -98,7 +98,7 @@ async def test_messages(client: Everruns) -> None:
 
 
 @proves("sessions.set_secrets")
-async def test_session_secrets(client: Everruns, wire: Wire) -> None:
+async def test_secrets_of_a_session_are_listed_by_name_alone(client: Everruns, wire: Wire) -> None:
     session = await client.sessions.create()
     at = f"/sessions/{session.id}/storage/secrets"
     await client.sessions.set_secrets(session.id, {"TOKEN": "hush-hush", "OTHER": "x"})
@@ -115,7 +115,7 @@ async def test_session_secrets(client: Everruns, wire: Wire) -> None:
 
 
 @proves("connections.set", "connections.list", "connections.remove")
-async def test_connections(client: Everruns) -> None:
+async def test_a_connection_is_replaced_and_removed_under_its_name(client: Everruns) -> None:
     name = unique("daytona")
     made = await client.connections.set(name, "key-1")
     changed = await client.connections.set(name, "key-2")
@@ -140,7 +140,7 @@ async def test_connections(client: Everruns) -> None:
     "memories.sync",
     "memories.delete",
 )
-async def test_memories(client: Everruns) -> None:
+async def test_an_archived_memory_frees_its_name(client: Everruns) -> None:
     name = unique("memory")
     for _ in range(2):  # a name is free again
         made = await client.memories.create(name, description="Described")
@@ -170,7 +170,7 @@ async def test_memories(client: Everruns) -> None:
     "memories.grep_files",
     "memories.delete_file",
 )
-async def test_memory_files(client: Everruns) -> None:
+async def test_files_of_a_memory_are_read_as_they_were_written(client: Everruns) -> None:
     memory = await client.memories.create(unique("files"))
     at, memories = memory.id, client.memories
     await memories.create_dir(at, "facts")
@@ -199,7 +199,7 @@ async def test_memory_files(client: Everruns) -> None:
 @proves(
     "models.list", "models.get", "capabilities.list", "capabilities.list_page", "capabilities.get"
 )
-async def test_the_catalogue(client: Everruns) -> None:
+async def test_models_and_capabilities_are_listed_and_found_by_id(client: Everruns) -> None:
     models = await client.models.list()
     page = await client.capabilities.list_page(search="time", limit=1)
     capabilities = await client.capabilities.list()
@@ -220,7 +220,7 @@ async def test_the_catalogue(client: Everruns) -> None:
     "workspaces.update",
     "workspaces.delete",
 )
-async def test_workspaces(client: Everruns) -> None:
+async def test_an_archived_workspace_leaves_the_list(client: Everruns) -> None:
     name = unique("workspace")
     made = await client.workspaces.create(name, description="Described")
     read = await client.workspaces.get(made.id)
@@ -248,7 +248,7 @@ async def test_workspaces(client: Everruns) -> None:
     "workspace_files.copy_file",
     "workspace_files.grep",
 )
-async def test_workspace_files(client: Everruns) -> None:
+async def test_files_of_a_workspace_are_read_moved_copied_and_found(client: Everruns) -> None:
     workspace, files = await client.workspaces.create(unique("files")), client.workspace_files
     at = workspace.id
     await files.create_dir(at, "notes")

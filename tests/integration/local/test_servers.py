@@ -1,6 +1,8 @@
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mainspring_local.embedded.postgres import Postgres
 from mainspring_testkit.fixtures import Database
@@ -29,8 +31,15 @@ def test_statement_statistics_hold_no_password(postgres: PostgresServer, templat
     assert found.strip() == "0"
 
 
-def test_nats_greets(nats: NatsServer) -> None:
-    assert nats.url.startswith("nats://")
+def test_nats_greets_whoever_connects(nats: NatsServer) -> None:
+    address = urlsplit(nats.url)
+    assert address.hostname is not None
+    assert address.port is not None
+
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        greeting = connection.makefile("rb").readline()
+
+    assert greeting.startswith(b"INFO {")
 
 
 def test_the_configuration_of_the_containers_nats_is_accepted() -> None:
