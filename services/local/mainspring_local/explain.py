@@ -1,5 +1,6 @@
 """`mainspring explain ID`: why something of the running stack does not move, over its API."""
 
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -7,6 +8,9 @@ import msgspec
 from mainspring_local.client import Api
 from mainspring_local.console import Console
 from mainspring_local.errors import Refused, StartProblem
+
+_AT_REST: Final = frozenset({"ended", "closed", "idle"})
+"""Reasons why nothing is at work, and nothing is wrong: there is nothing that could go on."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +44,8 @@ async def explained(api: Api, id_: str) -> Explanation:
 
 
 def lines(id_: str, found: Explanation) -> list[str]:
-    ended = any(reason.code == "ended" for reason in found.reasons)
-    moves = "" if ended else ", it goes on by itself"
+    rests = any(reason.code in _AT_REST for reason in found.reasons)
+    moves = "" if rests else ", it goes on by itself"
     head = moves if found.moving else ", it waits for somebody"
     told = [f"{id_}: {found.state}{head}"]
     for reason in found.reasons:

@@ -65,6 +65,16 @@ def test_what_has_ended_does_not_move_and_may_wait_for_somebody_all_the_same() -
     assert lines("turn_1", aside)[0] == "turn_1: failed, it waits for somebody"
 
 
+@pytest.mark.parametrize(
+    ("state", "code"), [("idle", "idle"), ("started", "idle"), ("closed", "closed")]
+)
+def test_what_rests_is_not_said_to_go_on(state: str, code: str) -> None:
+    reason = Reason(code=code, text="nothing is at work", advice="", moving=True)
+    found = Explanation(state=state, moving=True, reasons=(reason,))
+
+    assert lines("session_1", found)[0] == f"session_1: {state}"
+
+
 async def test_what_cannot_be_explained_is_told_in_one_line() -> None:
     api = Refusing()
 
