@@ -1,5 +1,6 @@
 """Paths of workspace files: absolute, one spelling each, never outside."""
 
+from collections.abc import Collection
 from typing import Final
 
 from mainspring_kernel.errors import ValidationFailed
@@ -32,6 +33,16 @@ def ancestors(path: str) -> tuple[str, ...]:
     """The directories above `path`, outermost first, the root left out."""
     parts = path.strip("/").split("/")[:-1]
     return tuple("/" + "/".join(parts[: depth + 1]) for depth in range(len(parts)))
+
+
+def directories(files: Collection[str]) -> tuple[str, ...]:
+    """Those above normalised paths of files. Raises ValidationFailed where one is itself a file."""
+    found = tuple(dict.fromkeys(above for path in files for above in ancestors(path)))
+    for above in found:
+        if above in files:
+            msg = f"{above} is to be a file and a directory"
+            raise ValidationFailed(msg)
+    return found
 
 
 def is_directly_in(path: str, directory: str) -> bool:

@@ -152,20 +152,34 @@ async def delete(tx: Transaction, id_: WorkspaceId, path: str, *, recursive: boo
 
 
 async def write_initial(
-    tx: Transaction, write: Write, initial: Sequence[InitialFile], ids: Ids
+    tx: Transaction, write: Write, initial: Sequence[InitialFile], ids: Ids, *, shared: bool
 ) -> None:
-    """A new session's files with the directories above them."""
+    """A new session's files with the directories above them.
+
+    In a workspace that others have too, files that are there stay as they are. Raises
+    ValidationFailed where a path would be a file and a directory, Conflict where it is the other.
+    """
+    wanted = _initial(write, initial, ids)
+    if shared and wanted:
+        await tx.lock_files(write.workspace_id)
+        for there in await tx.files_at(write.workspace_id, list(wanted)):
+            if there.is_directory != wanted.pop(there.path).is_directory:
+                msg = f"{there.path} is a {'directory' if there.is_directory else 'file'}"
+                raise Conflict(msg)
+    if wanted:
+        await tx.put_files(list(wanted.values()))
+
+
+def _initial(write: Write, initial: Sequence[InitialFile], ids: Ids) -> dict[str, File]:
     files: dict[str, File] = {}
     for one in initial:
         where = paths.normalise(one.path)
-        for above in paths.ancestors(where):
-            directory = FileDraft(is_directory=True)
-            files.setdefault(above, make_file(write, above, directory, ids.uuid7()))
         content = decode_content(one.content, one.encoding)
         draft = FileDraft(content=content, is_readonly=one.is_readonly)
         files[where] = make_file(write, where, draft, ids.uuid7())
-    if files:
-        await tx.put_files(list(files.values()))
+    for above in paths.directories(files):
+        files[above] = make_file(write, above, FileDraft(is_directory=True), ids.uuid7())
+    return files
 
 
 def make_file(write: Write, path: str, draft: FileDraft, id_: UUID) -> File:

@@ -67,7 +67,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
 async def create(
     tx: Transaction, draft_: SessionDraft, *, id_: SessionId, ids: Ids, now_ms: int
 ) -> SessionView:
-    """Raises NotFound for an unknown agent, harness or workspace."""
+    """Raises NotFound for an unknown agent, harness or workspace, and as `write_initial` does."""
     chosen = await _chosen(tx, draft_)
     tiers = chosen.tiers
     harness = tiers.harnesses[-1]
@@ -91,7 +91,8 @@ async def create(
     folded = folded_tiers(msgspec.structs.replace(tiers, session=session))
     write = files.Write(org_id=session.org_id, workspace_id=session.workspace_id, now_ms=now_ms)
     initial = [file.value for file in folded.initial_files]
-    await files.write_initial(tx, write, initial, ids)
+    shared = draft_.workspace_id is not None
+    await files.write_initial(tx, write, initial, ids, shared=shared)
     await tx.open_log(first_event(session, now_ms))
     return SessionView(session=session, active_ms=now_ms)
 

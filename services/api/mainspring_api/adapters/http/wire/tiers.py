@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.mcp import carried_out_here
 from mainspring_api.domain.naming import check_tags
-from mainspring_api.domain.paths import normalise
+from mainspring_api.domain.paths import directories, normalise
 from mainspring_api.domain.resources import Tier
 from mainspring_api.domain.tiers import check_model_id
 from mainspring_api.usecases.files import decode_content
@@ -134,6 +134,7 @@ def check_tier(tier: Tier, registry: Registry) -> None:
             msg = "an initial file needs a name"
             raise ValidationFailed(msg)
         decode_content(file.content, file.encoding)
+    directories({normalise(file.path) for file in tier.initial_files})
 
 
 def _listed(
