@@ -1,6 +1,7 @@
 """The messages of a session as the REST API lists them: the same order as a model reads, and all.
 
-Failures, inputs that wait and inputs of cancelled turns are shown too; opaque reasoning is not.
+Failures, inputs that wait and inputs of cancelled turns are shown too; opaque reasoning is not, nor
+what a turn that was rolled back took in and said.
 """
 
 import hashlib
@@ -11,7 +12,16 @@ from uuid import UUID
 
 from msgspec import UNSET, structs
 
-from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing, edition, withdrawn
+from mainspring_harness.placing import (
+    Answer,
+    Input,
+    Outcome,
+    Placed,
+    Placing,
+    edition,
+    rolled_back,
+    withdrawn,
+)
 from mainspring_schema.codec import read_foreign
 from mainspring_schema.events import StoredEvent, ToolCompleted
 from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
@@ -21,9 +31,17 @@ def messages_view(events: Iterable[StoredEvent]) -> tuple[Message, ...]:
     """All messages of a session's events, from its first on. Raises TranscriptBroken for a gap."""
     placing = Placing()
     found: dict[str, Message] = {}
+    taken: list[str] = []
     for event in events:
+        if event.type == "turn.started":
+            taken = []
         for placed in placing.place(event):
-            _show(found, placed)
+            message = _show(found, placed)
+            if not isinstance(placed, Input) or placed.consumed_ms is not None:
+                taken.append(message.id)
+        if rolled_back(event):
+            for id_ in taken:
+                found.pop(id_, None)
         _follow(found, event)
     for placed in placing.waiting():
         _show(found, placed)
@@ -36,12 +54,12 @@ def result_message_id(tool_call_id: str) -> str:
     return f"message_{UUID(bytes=digest[:16], version=4).hex}"
 
 
-def _show(found: dict[str, Message], placed: Placed) -> None:
+def _show(found: dict[str, Message], placed: Placed) -> Message:
     message = _message(placed)
     if isinstance(placed, Input) and placed.consumed_ms is not None:
         # It waited where a turn was cancelled, and was shown there; here a model reads it.
         found.pop(message.id, None)
-    found.setdefault(message.id, message)
+    return found.setdefault(message.id, message)
 
 
 def _follow(found: dict[str, Message], event: StoredEvent) -> None:

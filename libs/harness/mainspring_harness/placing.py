@@ -51,12 +51,19 @@ class Outcome(Struct, frozen=True, kw_only=True):
     ts_ms: int
 
 
+class TurnCancelled(Struct, frozen=True, kw_only=True):
+    """What the fold reads of a cancel."""
+
+    rolled_back: bool = False
+
+
 Placed: TypeAlias = Input | Answer | Outcome
 
 _INPUT: Final = msgspec.json.Decoder(InputMessage)
 _STARTED: Final = msgspec.json.Decoder(ReasonStarted)
 _ANSWER: Final = msgspec.json.Decoder(OutputMessageCompleted)
 _OUTCOME: Final = msgspec.json.Decoder(ToolCompleted)
+_CANCELLED: Final = msgspec.json.Decoder(TurnCancelled)
 _EDITED: Final = msgspec.json.Decoder(MessageEdited)
 _WITHDRAWN: Final = msgspec.json.Decoder(MessageWithdrawn)
 
@@ -104,8 +111,7 @@ class Placing:
         placed: tuple[Placed, ...] = ()
         match event.type:
             case "input.message":
-                message = _decode(_INPUT, event).message
-                self._inbox[message.id] = message
+                placed = self._accept(event)
             case "reason.started":
                 placed = self._consume(_decode(_STARTED, event).consumed, event.ts_ms)
             case "output.message.completed":
@@ -131,6 +137,16 @@ class Placing:
             if message is not None:
                 changed = msgspec.structs.replace(message, content=edited.content)
                 self._inbox[message.id] = changed
+
+    def _accept(self, event: StoredEvent) -> tuple[Placed, ...]:
+        payload = decode_payload(event.payload)
+        message = _convert(_INPUT, payload, event).message
+        if payload.context.input_message_id not in {None, message.id}:
+            # The engine's own, about a cancelled turn, whose message the context names: no model
+            # call takes it up, so it stands where it was said.
+            return (Input(message=message, consumed_ms=None),)
+        self._inbox[message.id] = message
+        return ()
 
     def _consume(self, consumed: tuple[str, ...], ts_ms: int) -> tuple[Placed, ...]:
         if self._open:
@@ -183,6 +199,14 @@ class Placing:
 def withdrawn(event: StoredEvent) -> str:
     """The id of a message.withdrawn. Raises TranscriptBroken."""
     return _decode(_WITHDRAWN, event).message_id
+
+
+def rolled_back(event: StoredEvent) -> bool:
+    """Whether it is a turn.cancelled after which the turn leaves the conversation.
+
+    Raises TranscriptBroken.
+    """
+    return event.type == "turn.cancelled" and _decode(_CANCELLED, event).rolled_back
 
 
 def edition(event: StoredEvent) -> MessageEdited:

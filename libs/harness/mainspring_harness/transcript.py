@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from mainspring_harness.compacting import Compacted
 from mainspring_harness.conversation import (
@@ -21,7 +21,7 @@ from mainspring_harness.conversation import (
     UserPart,
 )
 from mainspring_harness.errors import TranscriptBroken
-from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing
+from mainspring_harness.placing import Answer, Input, Outcome, Placed, Placing, rolled_back
 from mainspring_schema.appeals import ApprovalResolved
 from mainspring_schema.events import (
     OutputMessageCompleted,
@@ -44,15 +44,6 @@ _COMPACTED: Final = "context.compacted"
 _STARTED: Final = "turn.started"
 _TURNS: Final = frozenset({_STARTED, "turn.cancelled"})
 _MADE: Final = msgspec.json.Decoder(Compacted)
-
-
-class TurnCancelled(Struct, frozen=True, kw_only=True):
-    """What the fold reads of a cancel."""
-
-    rolled_back: bool = False
-
-
-_CANCELLED: Final = msgspec.json.Decoder(TurnCancelled)
 
 
 class Transcript:
@@ -129,7 +120,7 @@ class Transcript:
         """Notes where a turn begins; one that is rolled back leaves the conversation from there."""
         if event.type == _STARTED:
             self._before = (len(self._messages), self._made)
-        elif _CANCELLED.decode(decode_payload(event.payload).data).rolled_back:
+        elif rolled_back(event):
             kept, self._made = self._before
             del self._messages[kept:]
             self._digest.update(b"rolled back")

@@ -29,20 +29,23 @@ class Log:
     def __init__(self) -> None:
         self.events: list[StoredEvent] = []
 
-    def add(self, type_: str, data: object) -> "Log":
-        payload = draft(type_, Context(turn_id=TURN), data).payload
+    def add(self, type_: str, data: object, *, about: int | None = None) -> "Log":
+        """`about` is the message that the turn was begun with."""
+        begun = None if about is None else message_id(about)
+        context = Context(turn_id=TURN, input_message_id=begun)
+        payload = draft(type_, context, data).payload
         seq = len(self.events) + 1
         self.events.append(StoredEvent(seq, type_, 1_700_000_000_000 + seq * 1000, payload))
         return self
 
-    def input(self, number: int, text: str) -> "Log":
+    def input(self, number: int, text: str, *, about: int | None = None) -> "Log":
         message = Message(
             id=message_id(number),
             role="user",
             content=(TextPart(text=text),),
             created_at="2026-11-22T10:00:00.000Z",
         )
-        return self.add("input.message", InputMessage(message=message))
+        return self.add("input.message", InputMessage(message=message), about=about)
 
     def reason(self, *consumed: int) -> "Log":
         ids = tuple(message_id(number) for number in consumed)

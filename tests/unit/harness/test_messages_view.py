@@ -46,6 +46,24 @@ def test_an_input_consumed_after_a_cancel_is_shown_once() -> None:
     assert ids(log) == [message_id(1), message_id(2), message_id(4)]
 
 
+def test_what_the_engine_says_of_a_cancel_stands_where_the_turn_ended() -> None:
+    log = Log().input(1, "go", about=1).reason(1).add("turn.cancelled", {"turn_id": "t"})
+    log.input(2, "I asked to cancel.", about=1).answer(3, "It was cancelled.")
+    log.input(4, "next", about=4).reason(4).answer(5, "ok")
+
+    assert ids(log) == [message_id(number) for number in range(1, 6)]
+
+
+def test_a_turn_that_was_rolled_back_is_not_shown_but_what_waited_is() -> None:
+    log = Log().input(1, "hi").add("turn.started", {}).reason(1).answer(2, "hello")
+    log.input(3, "go").add("turn.started", {}).reason(3).answer(4, calls=["c1"]).result("c1")
+    log.input(5, "queued").input(6, "rather")
+    log.add("turn.cancelled", {"turn_id": "t", "rolled_back": True})
+    log.add("turn.started", {}).reason(6).answer(7, "ok")
+
+    assert ids(log) == [message_id(number) for number in (1, 2, 5, 6, 7)]
+
+
 def queued_behind_a_cancelled_turn() -> Log:
     log = Log().input(1, "go").reason(1).input(2, "queued")
     return log.add("turn.cancelled", {"turn_id": "t"}).input(3, "next").reason(3).answer(4, "ok")

@@ -188,7 +188,7 @@ def finish_cancel(turn: Turn, tasks: tuple[OpenTask, ...], *, note: bool = True)
 
 
 def _note_cancel(turn: Turn) -> None:
-    """The pair of messages that people see in the conversation; no prompt ever holds them."""
+    """The pair of messages that people see in the conversation; a prompt has the second alone."""
     now = rfc3339(turn.plan.now_ms)
     asked = Message(
         id=facts.message_id(turn.ids.uuid4()),
