@@ -59,6 +59,23 @@ async def test_what_waits_is_shown_until_it_is_decided(
     assert after == {"pending_approvals": [], "pending_questions": []}
 
 
+async def test_what_waits_in_a_session_does_not_wait_in_its_fork(
+    client: httpx.AsyncClient, backend: Backend, session: Json
+) -> None:
+    backend.ask_leave(uuid_of(session), CALL)
+    backend.ask_question(uuid_of(session), OTHER)
+    backend.append(uuid_of(session), "session.forked", {"session_id": "of", "sequence": 1})
+
+    pending = (await client.get(at(session, "pending"))).json()
+    refused = [
+        (await decide(client, session, decision("allow"))).status_code,
+        (await reply(client, session, answers=[{"id": "q", "other_text": "this"}])).status_code,
+    ]
+
+    assert pending == {"pending_approvals": [], "pending_questions": []}
+    assert refused == [404, 409]
+
+
 async def test_a_decision_that_comes_again_is_told_the_same_and_another_one_is_refused(
     client: httpx.AsyncClient, backend: Backend, session: Json
 ) -> None:

@@ -43,7 +43,13 @@ _APPROVAL: Final = msgspec.json.Decoder(ApprovalRequested)
 _QUESTION: Final = msgspec.json.Decoder(QuestionAsked)
 _LEAVE: Final = msgspec.json.Decoder(ApprovalResolved)
 _REPLY: Final = msgspec.json.Decoder(QuestionAnswered)
-_TYPES: Final = ("approval.requested", "approval.resolved", "question.asked", "question.answered")
+_TYPES: Final = (
+    "approval.requested",
+    "approval.resolved",
+    "question.asked",
+    "question.answered",
+    "session.forked",
+)
 
 
 class Appeal(Struct, frozen=True, kw_only=True):
@@ -217,7 +223,11 @@ async def _known(log: Log, org_id: OrgId, session_id: SessionId, rows: int) -> d
     listing = await log.list(session_id, org_id, wanted)
     found: dict[str, Appeal] = {}
     for event in listing.events:
-        _take(found, event)
+        if event.type == "session.forked":
+            # What waits there is decided there; the fork ended the turn that it belongs to.
+            found = {id_: appeal for id_, appeal in found.items() if appeal.ended is not None}
+        else:
+            _take(found, event)
     return found
 
 
