@@ -15,8 +15,24 @@ from contextlib import asynccontextmanager
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.utilities.types import Image
-from mcp_types import ToolAnnotations
+from mcp_types import (
+    AudioContent,
+    BlobResourceContents,
+    ContentBlock,
+    EmbeddedResource,
+    ResourceLink,
+    TextResourceContents,
+    ToolAnnotations,
+)
 
+SEEN: list[ContentBlock] = [
+    EmbeddedResource(
+        resource=TextResourceContents(uri="file:///terms", text="30 days", mime_type="text/plain")
+    ),
+    EmbeddedResource(resource=BlobResourceContents(uri="file:///logo", blob="cG5n")),
+    ResourceLink(uri="file:///more", name="more"),
+    AudioContent(data="cG5n", mime_type="audio/wav"),
+]
 FLOOD = "x" * (5 * 1024 * 1024)
 
 
@@ -68,6 +84,10 @@ def _good(made: MCPServer, seen: Seen) -> None:
     @made.tool(description="Draws.")
     def draw() -> Image:
         return Image(data=b"png", format="png")
+
+    @made.tool(description="Reads.", structured_output=False)
+    def look() -> list[ContentBlock]:
+        return SEEN
 
     @made.tool(description="Waits to be told.", structured_output=False)
     async def wait() -> str:

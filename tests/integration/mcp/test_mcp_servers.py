@@ -104,6 +104,20 @@ async def test_the_server_is_told_the_key_and_images_come_back(web: Web) -> None
     }
 
 
+async def test_a_resource_comes_with_its_text_and_what_no_model_reads_is_named(web: Web) -> None:
+    found = await web.servers.call(web.at, "look", {}, key="k")
+
+    text = {"uri": "file:///terms", "media_type": "text/plain", "text": "30 days"}
+    assert found.result == {
+        "content": [
+            {"type": "resource", **text},
+            {"type": "resource", "uri": "file:///logo", "bytes": 3},
+            {"type": "resource_link", "uri": "file:///more", "name": "more"},
+            {"type": "audio", "media_type": "audio/wav"},
+        ]
+    }
+
+
 async def test_a_server_that_has_begun_anew_is_asked_anew() -> None:
     servers = McpServers(connector=Connector(is_allowed=public_or_loopback))
     async with over_http(server(Seen())) as url:

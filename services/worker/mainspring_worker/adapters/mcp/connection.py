@@ -12,9 +12,14 @@ from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
+    AudioContent,
+    BlobResourceContents,
     CallToolResult,
+    EmbeddedResource,
     Implementation,
+    ResourceLink,
     TextContent,
+    TextResourceContents,
     Tool,
 )
 from mcp_types import ImageContent as Image
@@ -175,9 +180,28 @@ def _part(block: object) -> object:
             return shown(block.text)
         case Image():
             return {"type": "image", "media_type": block.mime_type, "base64": block.data}
+        case EmbeddedResource():
+            return _resource(block.resource)
+        case ResourceLink():
+            return {"type": block.type, "uri": _uri(block.uri), "name": shown(block.name)}
+        case AudioContent():
+            return {"type": block.type, "media_type": block.mime_type}
         case _:
-            kind = str(getattr(block, "type", "unknown"))
-            return {"type": kind, "uri": str(getattr(block, "uri", ""))[:ERROR_CHARS_MAX]}
+            return {"type": str(getattr(block, "type", "unknown"))}
+
+
+def _resource(found: TextResourceContents | BlobResourceContents) -> object:
+    """With its text; bytes are of no use to a model, which reads how many there are."""
+    told: dict[str, object] = {"type": "resource", "uri": _uri(found.uri)}
+    if found.mime_type is not None:
+        told["media_type"] = found.mime_type
+    if isinstance(found, TextResourceContents):
+        return told | {"text": shown(found.text)}
+    return told | {"bytes": len(found.blob) * 3 // 4}
+
+
+def _uri(uri: object) -> str:
+    return shown(str(uri))[:ERROR_CHARS_MAX]
 
 
 def _told(error: BaseException, *, opening: bool) -> ServerFailed:
