@@ -5,7 +5,7 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 from uuid import UUID
 
@@ -140,6 +140,39 @@ async def test_no_server_inside_a_network_is_asked(url: str) -> None:
         await fault_of(servers, Reached(session_id=SESSION, name="w", server=McpServer(url=url)))
         == "refused"
     )
+    await servers.aclose()
+
+
+@contextlib.asynccontextmanager
+async def answering(status: int, body: bytes) -> AsyncGenerator[Reached]:
+    """A server whose every answer is the same."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        writer.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/mcp"
+        yield Reached(session_id=SESSION, name="w", server=McpServer(url=url))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, b'{"error": "invalid_token"}', "the server answered with HTTP status 401"),
+        (503, b"<html>", "the server answered with HTTP status 503"),
+        (403, b'{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"closed"}}', "closed"),
+    ],
+)
+async def test_a_server_that_refuses_is_told_by_its_status_or_its_own_words(
+    status: int, body: bytes, told: str
+) -> None:
+    servers = McpServers(connector=Connector(is_allowed=public_or_loopback))
+    async with answering(status, body) as at:
+        with pytest.raises(ServerFailed, match=told):
+            await servers.list_tools(at)
     await servers.aclose()
 
 

@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import httpx2
+import msgspec
+from mcp_types import INTERNAL_ERROR
+from msgspec import Struct
 from typing_extensions import override
 
 from mainspring_schema.agents import NetworkAccess
@@ -15,6 +18,8 @@ from mainspring_worker.adapters.builtin_tools.web.connecting import Connector, p
 from mainspring_worker.adapters.mcp.limits import ANSWER_BYTES_MAX, OPEN_S
 from mainspring_worker.ports.servers import ServerFailed
 
+_REFUSALS: Final = frozenset({401, 403, 429})
+_SERVER_ERRORS: Final = 500
 _TIMEOUT: Final = httpx2.Timeout(OPEN_S, read=None)
 """Answers are waited for as long as their call may last, which the caller knows."""
 
@@ -36,11 +41,45 @@ class Checked(httpx2.AsyncBaseTransport):
         response = await self._inner.handle_async_request(request)
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _Bounded(response.stream)
-        return response
+        is_untold = request.method == "POST" and _is_untold(response.status_code)
+        return await _told(response, request) if is_untold else response
 
     @override
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _is_untold(status: int) -> bool:
+    """Whether the library would say of the answer no more than that it was an error."""
+    return status in _REFUSALS or status >= _SERVER_ERRORS
+
+
+async def _told(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
+    """The same answer, in whose body the protocol's own words tell the status.
+
+    A body that has such words already stays.
+    """
+    try:
+        content = await response.aread()
+        msgspec.json.decode(content, type=_Error)
+    except (msgspec.MsgspecError, httpx2.DecodingError):
+        words = f"the server answered with HTTP status {response.status_code}"
+        error = {"code": INTERNAL_ERROR, "message": words}
+        content = msgspec.json.encode({"jsonrpc": "2.0", "id": None, "error": error})
+    finally:
+        await response.aclose()
+    headers = {"content-type": "application/json"}
+    return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
+
+
+class _Words(Struct):
+    code: int
+    message: str
+
+
+class _Error(Struct):
+    jsonrpc: str
+    error: _Words
 
 
 class _Bounded(httpx2.AsyncByteStream):
