@@ -267,6 +267,18 @@ async def test_a_body_that_nobody_wants_is_not_awaited(
     assert late.is_set()
 
 
+async def test_a_client_that_asks_no_more_reads_why_its_body_was_refused(connect: Connect) -> None:
+    wire = await connect()
+    body = b"x" * (limits.JSON_BODY_BYTES_MAX + 1)
+
+    await wire.send(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % (2 * len(body)))
+    await wire.send(body)
+    check_refusal(await wire.answer(), 413, "payload_too_large")
+
+    assert await wire.rest() == b""
+    await wire.send(*[body[: len(body) // 8]] * 8)
+
+
 @pytest.mark.parametrize("sent", [b"", b"\r\n\r\n"], ids=["nothing", "empty lines"])
 async def test_a_connection_that_asks_nothing_is_closed(
     services: Services, monkeypatch: pytest.MonkeyPatch, sent: bytes

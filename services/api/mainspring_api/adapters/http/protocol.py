@@ -85,6 +85,8 @@ class BoundedHttp(HttpToolsProtocol):
             raise self._error
         super().on_headers_complete()
         self._enter(_Part.BODY)
+        if not self.cycle.keep_alive:
+            self.cycle.transport = _Parting(self)
 
     def on_body(self, body: bytes) -> None:
         self._bytes_since_body = 0
@@ -160,6 +162,18 @@ class BoundedHttp(HttpToolsProtocol):
         ]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[error.status] + lines + b"\r\n" + content)
+        self._linger()
+
+    def part(self) -> None:
+        """Ends a connection with its answer. What its client still sends is not waited for."""
+        if self._part is _Part.BODY and not self.transport.is_closing():
+            self._refused = True
+            self._stop_timer()
+            self._linger()
+        else:
+            self.transport.close()
+
+    def _linger(self) -> None:
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._timer = self.loop.call_later(limits.REFUSED_LINGER_S, self.transport.close)
@@ -168,3 +182,20 @@ class BoundedHttp(HttpToolsProtocol):
         """Reads on while a refusal is on its way, but not while an earlier answer is being made."""
         if self._timer is None:
             self.flow.pause_reading()
+
+
+class _Parting(Transport):
+    """The connection of a client that asks no more, as the request at work sees it."""
+
+    def __init__(self, protocol: BoundedHttp) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.part()
