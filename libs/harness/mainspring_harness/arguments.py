@@ -15,6 +15,8 @@ from mainspring_harness.errors import InvalidToolSchema
 from mainspring_schema.messages import Json
 
 _PROBLEMS_MAX = 5
+_PROBLEM_CHARS_MAX = 500
+"""A problem begins with the value, which may be all that a model wrote; the reason ends it."""
 _SCHEMAS_KEPT = 1024
 
 
@@ -36,7 +38,7 @@ def schema_problem(schema: Json) -> str | None:
     try:
         _validator(_key(schema))
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        return str(error).partition("\n")[0]
+        return _cut(str(error).partition("\n")[0])
     return None
 
 
@@ -55,10 +57,17 @@ def misfits(schema: Json, value: object) -> tuple[str, ...]:
     """The same of any value, against a schema that was checked before."""
     found: list[str] = []
     for error in _validator(_key(schema)).iter_errors(value):
-        found.append(f"{_place(error.instance_path)}{error.message}")
+        found.append(_cut(f"{_place(error.instance_path)}{error.message}"))
         if len(found) == _PROBLEMS_MAX:
             break
     return tuple(found)
+
+
+def _cut(problem: str) -> str:
+    if len(problem) <= _PROBLEM_CHARS_MAX:
+        return problem
+    half = _PROBLEM_CHARS_MAX // 2
+    return f"{problem[:half]} … {problem[-half:]}"
 
 
 def _key(schema: Json) -> bytes:

@@ -52,3 +52,13 @@ def test_anything_but_an_object_is_a_problem(arguments: object, kind: str) -> No
 def test_a_schema_that_is_wrong_or_reaches_out_is_refused(schema: Json) -> None:
     with pytest.raises(InvalidToolSchema, match="'t'"):
         check_schema("t", schema)
+
+
+def test_a_problem_does_not_say_a_long_value_again() -> None:
+    schema: Json = {"properties": {"a": {"type": "string", "maxLength": 3}}}
+
+    (found,) = problems("add", schema, {"a": "x" * 10_000})
+
+    assert len(found) < 1_000
+    assert found.startswith('a: "xxx')
+    assert found.endswith("is longer than 3 characters")
