@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final, Literal, get_args
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 Point = Literal[
     "session_start",
@@ -50,7 +50,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     decision: Literal["allow", "mutate", "block"] = "allow"
     reason: str = ""
-    value: object = None
+    value: object = UNSET
 
 
 def flaws(hook: Hook) -> Iterator[str]:

@@ -151,6 +151,17 @@ async def test_a_result_is_withheld_or_another_one_is_read() -> None:
     assert asked.asked[0][1]["result"] == "one"
 
 
+async def test_a_result_is_not_changed_by_an_answer_without_a_value() -> None:
+    blank = b'{"decision": "mutate"}'
+    _, blocked = await acted(config(hook("post_tool_use")), "one", answering(blank))
+    _, kept = await acted(config(hook("post_tool_use", on_error="warn")), "one", answering(blank))
+    null = answering(b'{"decision": "mutate", "value": null}')
+    _, changed = await acted(config(hook("post_tool_use")), "one", null)
+
+    assert (blocked.status, kept.result) == ("error", "one")
+    assert (changed.status, changed.result) == ("success", None)
+
+
 async def test_calls_whose_results_a_hook_reads_are_marked() -> None:
     _, result, _ = await answered(config(hook("post_tool_use")), CALLS, MemoryHooks())
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from mainspring_harness.arguments import problems
 from mainspring_harness.builtin.user_hooks import verdict
@@ -245,6 +245,9 @@ def _read(hook: Hook, answer: bytes) -> Verdict:
         return said
     if hook.point in _FIXED:
         message = f"{_FIXED[hook.point]} can be blocked, not changed"
+        raise HookFailed(message)
+    if said.value is UNSET:
+        message = "the answer changes something, and has no value"
         raise HookFailed(message)
     if hook.point == "turn_end" and not (isinstance(said.value, str) and said.value):
         message = "an answer can only be changed to another text"
