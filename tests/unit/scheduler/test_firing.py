@@ -9,7 +9,7 @@ import pytest
 
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
-from mainspring_kernel.errors import NotFound, Unavailable
+from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
 from mainspring_kernel.ids import SeededIds
 from mainspring_scheduler.adapters.memory import MemoryScheduleStore, MemoryTargets
 from mainspring_scheduler.domain import limits
@@ -18,7 +18,16 @@ from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, sl
 from mainspring_scheduler.usecases.firing import Firing
 from mainspring_scheduler.usecases.targets import SlotTargets
 from mainspring_schema.schedules import Cron, ListSlots, MessageTarget, Target, WorkflowTarget
-from tests.unit.scheduler.rows import MESSAGE, MINUTE, NOW, ORG, SCHEDULE, WORKFLOW, schedule
+from tests.unit.scheduler.rows import (
+    MESSAGE,
+    MINUTE,
+    NEW_SESSION,
+    NOW,
+    ORG,
+    SCHEDULE,
+    WORKFLOW,
+    schedule,
+)
 from tests.unit.scheduler.test_targets import Turns, Workflows
 
 
@@ -118,13 +127,27 @@ async def test_a_target_that_is_away_puts_its_slot_off_and_nobody_elses(
 
 async def test_a_lasting_refusal_ends_the_slot_and_the_next_one_comes(world: World) -> None:
     await world.put(schedule())
-    world.targets.refusal = NotFound("no such session")
+    world.targets.refusal = ValidationFailed("the message is too long")
     await world.firing.once()
     world.targets.refusal = None
 
     await world.after(MINUTE)
 
     assert await world.statuses() == ["failed", "running"]
+
+
+@pytest.mark.parametrize("target", [MESSAGE, NEW_SESSION, WORKFLOW])
+async def test_a_schedule_ends_with_the_session_that_it_writes_to(
+    world: World, target: Target
+) -> None:
+    await world.put(schedule(target=target))
+    world.targets.refusal = NotFound("no such session")
+    await world.firing.once()
+
+    await world.after(MINUTE)
+
+    expected = ["failed"] if target is MESSAGE else ["failed", "failed"]
+    assert await world.statuses() == expected
 
 
 async def test_what_cannot_be_asked_counts_as_at_work(world: World) -> None:

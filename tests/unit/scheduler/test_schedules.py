@@ -29,7 +29,17 @@ from mainspring_schema.schedules import (
     Spec,
     TriggerSchedule,
 )
-from tests.unit.scheduler.rows import MESSAGE, MINUTE, NOW, ORG, SCHEDULE, WORKFLOW, slot
+from tests.unit.scheduler.rows import (
+    MESSAGE,
+    MINUTE,
+    NEW_SESSION,
+    NOW,
+    ORG,
+    SCHEDULE,
+    WORKFLOW,
+    schedule,
+    slot,
+)
 
 ONE = OneSchedule(org_id=ORG, id=SCHEDULE)
 SPEC = Spec(name="s", timing=Interval(every_ms=MINUTE), target=MESSAGE)
@@ -187,6 +197,18 @@ async def test_a_deleted_schedule_is_gone_for_people_and_its_name_is_free(desk: 
             await gone
     again = CreateSchedule(org_id=ORG, id=UUID(int=79), spec=SPEC)
     assert (await desk.schedules.create(again)).spec.name == "s"
+
+
+async def test_a_schedule_whose_session_was_deleted_goes_on_with_another_target(
+    desk: Desk,
+) -> None:
+    await desk.store.insert(schedule(next_ms=None))
+
+    renamed = await desk.schedules.change(ChangeSchedule(org_id=ORG, id=SCHEDULE, name="other"))
+    moved = await desk.schedules.change(ChangeSchedule(org_id=ORG, id=SCHEDULE, target=NEW_SESSION))
+
+    assert renamed.next_ms is None
+    assert moved.next_ms == NOW + MINUTE
 
 
 async def test_a_trigger_is_a_slot_now_and_asked_again_the_same_one(desk: Desk) -> None:

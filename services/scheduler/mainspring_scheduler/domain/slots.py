@@ -1,5 +1,6 @@
 """The rows of a schedule and of its slots, and what may become of a slot. Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_kernel import backoff
-from mainspring_kernel.errors import MainspringError
+from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_scheduler.domain import limits
 from mainspring_schema.posting import TurnOutcome
 from mainspring_schema.schedules import (
@@ -160,6 +161,14 @@ def refused(slot: Slot, error: MainspringError, *, now_ms: int, draw: float) -> 
     wait_s = backoff.delay_s(_RETRY, slot.attempts, draw, retry_after_s=error.retry_after_s)
     return msgspec.structs.replace(
         slot, code=error.code, detail=error.detail, due_ms=now_ms + round(wait_s * 1000)
+    )
+
+
+def session_gone(schedule: Schedule, asked: Sequence[Slot]) -> bool:
+    """Whether the one session that a schedule writes to was deleted: no later slot finds it."""
+    return schedule.session_id is not None and any(
+        (slot.status, slot.code, slot.session_id) == ("failed", NotFound.code, schedule.session_id)
+        for slot in asked
     )
 
 

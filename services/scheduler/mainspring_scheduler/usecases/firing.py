@@ -122,6 +122,8 @@ class Firing:
             *(self._in_room(self._start(schedule, slot, now)) for slot in decision.starts)
         )
         await asyncio.gather(*(self._in_room(self._cancel(slot)) for slot in decision.cancels))
+        if rows.session_gone(schedule, changed):
+            decision = msgspec.structs.replace(decision, next_ms=None)
         present = {slot.id: slot for slot in (*decision.rest, *changed)}
         due_ms = planning.due_again(
             schedule, decision.next_ms, tuple(present.values()), now_ms=now.ms()

@@ -172,7 +172,10 @@ def _no_schedule() -> NotFound:
 
 
 def _changed(row: Schedule, command: ChangeSchedule, now_ms: int) -> Schedule:
-    """A new timing begins now, and so does a schedule that was paused: the past is not made up."""
+    """A new timing begins now, and so does a schedule that was paused: the past is not made up.
+
+    So does one that has ended, with another target: its session was deleted.
+    """
     spec = row.spec
     when = spec.timing
     if not isinstance(command.timing, UnsetType):
@@ -188,7 +191,8 @@ def _changed(row: Schedule, command: ChangeSchedule, now_ms: int) -> Schedule:
     )
     paused = _kept(command.paused, row.paused)
     changed = msgspec.structs.replace(row, spec=spec, paused=paused, updated_ms=now_ms)
-    if when is not row.spec.timing or paused != row.paused:
+    resumed = row.next_ms is None and spec.target != row.spec.target
+    if when is not row.spec.timing or paused != row.paused or resumed:
         changed = planning.put_down(changed, after_ms=now_ms)
     # Somebody looks at once: what is open may have another way on now.
     return msgspec.structs.replace(changed, due_ms=now_ms)
