@@ -50,6 +50,14 @@ async def test_a_fork_is_a_session_that_says_where_it_comes_from(
     assert [event.type for event in events] == ["session.started", "session.forked"]
 
 
+async def test_a_fork_may_have_any_title_that_a_session_may_have(
+    client: httpx.AsyncClient, session: Json
+) -> None:
+    made = await fork(client, session, title="t" * 200)
+
+    assert (made.status_code, made.json()["title"]) == (201, "t" * 200)
+
+
 async def test_without_an_event_a_session_is_forked_behind_its_newest(
     client: httpx.AsyncClient, session: Json
 ) -> None:

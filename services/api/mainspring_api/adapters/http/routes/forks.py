@@ -14,7 +14,7 @@ from mainspring_api.adapters.http.routing import (
     reply_of,
 )
 from mainspring_api.adapters.http.wire.resources import SessionOut, session_out
-from mainspring_api.domain import limits
+from mainspring_api.adapters.http.wire.tiers import Label
 from mainspring_api.domain.cursor import resume_from_id
 from mainspring_api.usecases import forking
 from mainspring_api.usecases.forking import Forks, ForkWish
@@ -34,7 +34,7 @@ class ForkBody(Struct, frozen=True, kw_only=True):
     event_id: str | None = None
     sequence: Annotated[int, Meta(ge=1, le=(1 << 40) - 1)] | None = None
     up_to_message_id: str | None = None
-    title: Annotated[str, Meta(max_length=limits.NAME_CHARS_MAX)] | None = None
+    title: Label | None = None
 
 
 def wish_of(body: ForkBody, source_id: SessionId) -> ForkWish:
