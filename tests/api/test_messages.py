@@ -157,6 +157,22 @@ async def test_the_summary_counts(client: httpx.AsyncClient, backend: Backend) -
     assert {"type": "turn.failed", "count": 1} in summary["by_type"]
 
 
+async def test_messages_are_exported_in_the_form_that_is_asked_for_or_not_at_all(
+    client: httpx.AsyncClient,
+) -> None:
+    session = await made_session(client)
+    await client.post(f"{V1}/sessions/{session['id']}/messages", json=message("hi"))
+    at = f"{V1}/sessions/{session['id']}/export"
+
+    plain, named, other = [
+        await client.get(at, params=params) for params in ({}, {"format": "jsonl"}, {"format": "x"})
+    ]
+
+    assert msgspec.json.decode(plain.content)["content"] == [{"type": "text", "text": "hi"}]
+    assert named.content == plain.content
+    assert (other.status_code, other.json()["code"]) == (400, "invalid_parameter")
+
+
 async def test_tool_results_are_taken_once(client: httpx.AsyncClient, backend: Backend) -> None:
     session = await made_session(client)
     path = f"{V1}/sessions/{session['id']}/tool-results"

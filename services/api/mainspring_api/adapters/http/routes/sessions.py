@@ -1,6 +1,6 @@
 """/sessions: the resource, its cancel, its tool results and its preview"""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
@@ -59,6 +59,12 @@ class SessionPage(Struct, frozen=True, kw_only=True):
     total: int
     offset: int
     limit: int
+
+
+class ExportQuery(Struct, frozen=True, kw_only=True):
+    """Both are the one form there is; another one is refused rather than answered in this one."""
+
+    format: Literal["jsonl", "ndjson"] = "ndjson"
 
 
 def session_id_of(call: Call[object, object]) -> SessionId:
@@ -212,10 +218,11 @@ async def preview_session(call: Call[NoBody, NoQuery]) -> Reply:
 @table.route(
     "GET",
     "/sessions/{session_id:str}/export",
+    query=ExportQuery,
     answer=str,
     media_types=("application/x-ndjson",),
 )
-async def export_session(call: Call[NoBody, NoQuery]) -> Reply:
+async def export_session(call: Call[NoBody, ExportQuery]) -> Reply:
     """The conversation, one message a line, in the order a model reads it."""
     services, id_ = call.services, session_id_of(call)
     found, _ = await messages.list_all(services.store, services.log, call.org_id, id_, limit=None)
