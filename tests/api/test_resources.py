@@ -186,6 +186,23 @@ async def test_a_read_only_file_refuses_changes(client: httpx.AsyncClient) -> No
     assert [answer.status_code for answer in refused] == [409, 409]
 
 
+async def test_the_workspace_of_a_session_is_shown_and_goes_with_it_alone(
+    client: httpx.AsyncClient,
+) -> None:
+    session = await made_session(client)
+    at = f"{V1}/workspaces/{session['workspace_id']}"
+
+    answers = [
+        await client.get(at),
+        await client.patch(at, json={"name": "mine"}),
+        await client.delete(at),
+        await client.delete(f"{V1}/workspaces/wsp_{'0' * 32}"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 409, 409, 404]
+    assert "session" in answers[1].json()["detail"]
+
+
 async def test_files_are_written_moved_by_nobody_else_and_deleted(
     client: httpx.AsyncClient,
 ) -> None:

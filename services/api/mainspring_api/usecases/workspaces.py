@@ -6,7 +6,7 @@ import msgspec
 
 from mainspring_api.domain.resources import Status, Workspace
 from mainspring_api.ports.store import Listed, Transaction
-from mainspring_kernel.errors import NameTaken, NotFound
+from mainspring_kernel.errors import Conflict, NameTaken, NotFound
 from mainspring_kernel.ids import SessionId, WorkspaceId
 
 
@@ -64,11 +64,8 @@ async def change(
     status: Status | None,
     now_ms: int,
 ) -> Workspace:
-    """Raises NotFound, NameTaken."""
-    workspace = await tx.workspace(id_)
-    if workspace is None:
-        msg = "no such workspace"
-        raise NotFound(msg)
+    """Raises NotFound, NameTaken, Conflict for a session's own."""
+    workspace = await _made(tx, id_)
     wanted = status or workspace.status
     new_name = name or workspace.name
     other = await tx.workspace_named(new_name)
@@ -88,13 +85,19 @@ async def change(
 
 
 async def archive(tx: Transaction, id_: WorkspaceId, *, now_ms: int) -> None:
-    """Archiving an archived one changes nothing. Raises NotFound."""
-    workspace = await tx.workspace(id_)
-    if workspace is None:
-        msg = "no such workspace"
-        raise NotFound(msg)
+    """Archiving an archived one changes nothing. Raises NotFound, Conflict for a session's own."""
+    workspace = await _made(tx, id_)
     if workspace.status == "active":
         archived = msgspec.structs.replace(
             workspace, status="archived", archived_ms=now_ms, updated_ms=now_ms
         )
         await tx.put_workspace(archived)
+
+
+async def _made(tx: Transaction, id_: WorkspaceId) -> Workspace:
+    workspace = await tx.workspace(id_)
+    if workspace is None:
+        await get(tx, id_)
+        msg = "the workspace is a session's own, and goes with it"
+        raise Conflict(msg)
+    return workspace
