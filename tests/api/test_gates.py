@@ -3,10 +3,11 @@
 import httpx
 import pytest
 
-from mainspring_api.adapters.http.wire.gate_keys import key_of, wire_key
+from mainspring_schema.keys import key_of, wire_key
 
 V1 = "/api/v1/durable/circuit-breakers"
-KEY = "provider_1:gpt-5"
+PROVIDER = "provider_" + "1" * 32
+KEY = f"{PROVIDER}:gpt-5"
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,7 @@ KEY = "provider_1:gpt-5"
         ("llmsim", "llmsim"),
         ("circuit/stripe", "circuit:stripe"),
         ("key/https://x/y", "key:https:~1~1x~1y"),
+        ("queue:mail/out", "queue:mail~1out"),
     ],
 )
 def test_a_key_is_one_segment_of_a_path(key: str, wire: str) -> None:
@@ -55,6 +57,30 @@ async def test_what_no_task_could_name_is_not_set_and_may_be_taken_away(
     deleted = await client.delete(f"{V1}/{key}")
 
     assert (opened.status_code, limited.status_code, deleted.status_code) == (422, 422, 404)
+
+
+OF_NOBODY = ["openai:gpt-5", "provider_1:gpt-5", f"{PROVIDER}:", "queues:mail", "mail", "queue:"]
+
+
+@pytest.mark.parametrize("key", OF_NOBODY)
+async def test_what_no_task_is_under_is_not_set_and_the_answer_says_what_is(
+    client: httpx.AsyncClient, key: str
+) -> None:
+    opened = await client.post(f"{V1}/{key}/open", json={})
+    limited = await client.put(f"/api/v1/durable/limits/{key}", json={"at_once": 0})
+
+    assert (opened.status_code, limited.status_code) == (422, 422)
+    assert "provider_…:model" in opened.json()["detail"]
+
+
+@pytest.mark.parametrize("key", ["key:customer", "queue:mail"])
+async def test_a_key_or_a_queue_has_a_limit_and_no_breaker(
+    client: httpx.AsyncClient, key: str
+) -> None:
+    opened = await client.post(f"{V1}/{key}/open", json={})
+    limited = await client.put(f"/api/v1/durable/limits/{key}", json={"at_once": 0})
+
+    assert (opened.status_code, limited.status_code) == (422, 200)
 
 
 async def test_an_opened_breaker_is_listed_and_read(client: httpx.AsyncClient) -> None:

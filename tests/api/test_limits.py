@@ -5,16 +5,17 @@ import pytest
 
 V1 = "/api/v1/durable"
 ORG = "org_" + "1" * 32
+KEY = f"provider_{'1' * 32}:gpt-5"
 
 
 async def test_a_limit_is_set_read_and_dropped(client: httpx.AsyncClient) -> None:
-    put = await client.put(f"{V1}/limits/provider_1:gpt-5", json={"rate": 60, "per_seconds": 60})
+    put = await client.put(f"{V1}/limits/{KEY}", json={"rate": 60, "per_seconds": 60})
     listed = (await client.get(f"{V1}/limits")).json()
-    dropped = await client.delete(f"{V1}/limits/provider_1:gpt-5")
+    dropped = await client.delete(f"{V1}/limits/{KEY}")
 
     assert put.status_code == 200, put.text
     assert put.json() == {
-        "key": "provider_1:gpt-5",
+        "key": KEY,
         "at_once": None,
         "rate": 60,
         "per_seconds": 60.0,
@@ -24,7 +25,7 @@ async def test_a_limit_is_set_read_and_dropped(client: httpx.AsyncClient) -> Non
     }
     assert listed == {"data": [put.json()], "total": 1}
     assert dropped.status_code == 204
-    assert (await client.get(f"{V1}/limits/provider_1:gpt-5")).status_code == 404
+    assert (await client.get(f"{V1}/limits/{KEY}")).status_code == 404
 
 
 async def test_a_queue_is_limited_by_its_name(client: httpx.AsyncClient) -> None:
@@ -57,7 +58,7 @@ async def test_a_key_is_limited_by_its_name_or_with_all_of_its_family(
 async def test_a_limit_that_limits_nothing_is_refused(
     client: httpx.AsyncClient, body: dict[str, int]
 ) -> None:
-    answer = await client.put(f"{V1}/limits/provider_1:gpt-5", json=body)
+    answer = await client.put(f"{V1}/limits/{KEY}", json=body)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
 

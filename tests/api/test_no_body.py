@@ -55,7 +55,7 @@ async def told(client: httpx.AsyncClient, method: str, path: str, names: Sequenc
         ("sessions", 201),
         (f"durable/tasks/task_{TASK.hex}/cancel", 200),
         ("durable/dead-letters/requeue", 200),
-        ("durable/circuit-breakers/tool:x/open", 200),
+        ("durable/circuit-breakers/circuit:x/open", 200),
     ],
 )
 async def test_what_asks_for_no_member_is_served_without_a_body(

@@ -189,7 +189,7 @@ class House:
         checks = f"{V1}/agents/{agent['id']}/health-checks"
         schedule = await self._id_of(f"{durable}/schedules")
         slot = (await client.post(f"{durable}/schedules/{schedule}/trigger")).json()
-        await client.post(f"{durable}/circuit-breakers/nobody:model/open", json={})
+        await client.post(f"{durable}/circuit-breakers/circuit:nobody/open", json={})
         self._ids |= {
             "other_id": self._ids["version_id"],
             "check_id": await self._id_of(checks),
@@ -201,7 +201,7 @@ class House:
             "execution_id": str(slot["id"]),
             "workflow_id": await self._id_of(f"{durable}/workflows"),
             "session_task_id": await self._spawned(uuid_of(session)),
-            "key": "nobody:model",
+            "key": "circuit:nobody",
             "message_id": FIRST,
             "task_id": f"task_{TASK.hex}",
             "worker_id": f"worker_{WORKER.hex}",

@@ -15,7 +15,10 @@ from mainspring_kernel.plain_limits import START_WITHIN_MS_MAX
 KEY_PATTERN: Final = "[!-)+-~]+"
 """Printable, no space; a star would make it a family of keys."""
 _KEY: Final = re.compile(KEY_PATTERN)
+_OF_TASKS: Final = "key/"
+_QUEUE: Final = "queue:"
 _NAMED_BY_TASKS: Final = ("key", "circuit")
+_PROVIDER: Final = re.compile("provider_[0-9a-f]{32}")
 NAME: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{WORKFLOW_TYPE_CHARS_MAX}}}")
 """Of a type, a queue, a signal."""
 
@@ -49,12 +52,48 @@ def flaw_of_gate_key(key: str) -> str | None:
     return None
 
 
-def flaw_of_new_gate_key(key: str) -> str | None:
-    """As `flaw_of_gate_key`, and what tasks could not name; a family of keys ends in a star."""
+def flaw_of_new_limit_key(key: str) -> str | None:
+    """As `flaw_of_gate_key`, and what no task is under; a family of keys ends in a star."""
     kind, _, name = key.partition("/")
-    if kind not in _NAMED_BY_TASKS:
+    if key.startswith(_QUEUE):
+        return flaw_of_gate_key(key) or flaw_of_name("a queue", key.removeprefix(_QUEUE))
+    if kind in _NAMED_BY_TASKS:
+        named = (name.removesuffix("*") or "-") if kind == "key" else name
+        return flaw_in((named,), "")
+    if name and _PROVIDER.fullmatch(kind) is not None:
         return flaw_of_gate_key(key)
-    return flaw_in((name.removesuffix("*") or "-",), "") if kind == "key" else flaw_in((name,), "")
+    return "a key: provider_…:model with the id of the provider, queue:name, key:name, circuit:name"
+
+
+def flaw_of_new_circuit_key(key: str) -> str | None:
+    """As `flaw_of_new_limit_key`, of a circuit: neither a queue nor a key has one."""
+    if key.startswith((_OF_TASKS, _QUEUE)):
+        return "a circuit: provider_…:model with the id of the provider, or circuit:name"
+    return flaw_of_new_limit_key(key)
+
+
+def wire_key(key: str) -> str:
+    """A key as people write it: `kind:name`, one segment of a path, with `~1` for a slash."""
+    if key.startswith(_QUEUE):
+        return f"{_QUEUE}{_escaped(key.removeprefix(_QUEUE))}"
+    kind, slash, name = key.partition("/")
+    return f"{kind}:{_escaped(name)}" if slash else _escaped(kind)
+
+
+def key_of(text: str) -> str:
+    """The key that `wire_key` wrote."""
+    kind, colon, name = text.partition(":")
+    if not colon:
+        return _plain(kind)
+    return f"{_QUEUE}{_plain(name)}" if kind == "queue" else f"{kind}/{_plain(name)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("~", "~0").replace("/", "~1")
+
+
+def _plain(text: str) -> str:
+    return text.replace("~1", "/").replace("~0", "~")
 
 
 def flaw_in(keys: tuple[str, ...], circuit: str) -> str | None:

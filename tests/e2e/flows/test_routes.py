@@ -49,7 +49,7 @@ async def made_ground(wire: Wire) -> Ground:
     )
     await wire.say(str(session["id"]), "Look up this")
     waiting = await wire.until(str(session["id"]), "tool.call_requested")
-    circuit = f"nobody:{unique('model')}"
+    circuit = f"circuit:{unique('nobody')}"
     await wire.ask("POST", f"/durable/circuit-breakers/{circuit}/open", {})
     (call,) = cast("list[Json]", waiting[-1].data["tool_calls"])
     return Ground(

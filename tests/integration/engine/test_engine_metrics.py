@@ -92,16 +92,16 @@ async def test_work_under_way_is_told_with_credits_waits_retries_and_circuits(
     assert found.value(state, mainspring_task_state="leased", **OF_QUEUE) == 1
 
 
-async def test_an_open_circuit_is_told(house: House) -> None:
+async def test_an_open_circuit_is_told_by_the_key_that_operators_write(house: House) -> None:
     async with house.working() as engine, measured(engine) as door:
-        await engine.gate_control.set_circuit(SetCircuit(key="llmsim:llmsim", action="open"))
+        await engine.gate_control.set_circuit(SetCircuit(key="circuit/stripe", action="open"))
         async with asyncio.timeout(10):
             while not engine.gates.circuits.all():
                 await engine.gate_control.circuits()  # each is a query, which is the wait
 
         found = await scrape(door.port)
 
-    assert found.value("mainspring_circuit_state", mainspring_circuit_key="llmsim:llmsim") == 2
+    assert found.value("mainspring_circuit_state", mainspring_circuit_key="circuit:stripe") == 2
 
 
 async def test_a_snapshot_that_somebody_holds_is_told(house: House) -> None:
@@ -152,7 +152,7 @@ async def test_every_metric_of_a_process_is_told_by_an_engine_or_by_api(house: H
         late = Failure(error_class="transient", code="overloaded", message="later")
         worker.bring(claimed, ReasonResult(failure=late))
         await worker.acknowledged()
-        await engine.gate_control.set_circuit(SetCircuit(key="llmsim:llmsim", action="open"))
+        await engine.gate_control.set_circuit(SetCircuit(key="circuit/stripe", action="open"))
         async with asyncio.timeout(10):
             while not engine.gates.circuits.all():
                 await engine.gate_control.circuits()

@@ -76,7 +76,7 @@ def test_an_open_circuit_counts_before_everything_else() -> None:
     reason = only(snapshot(ready(), seats=(), circuits=(circuit,)))
 
     assert reason.code == "circuit"
-    assert "p/m is open after failures (provider_overloaded)" in reason.text
+    assert "p:m is open after failures (provider_overloaded)" in reason.text
     assert (reason.since_ms, reason.until_ms) == (NOW - 1000, NOW + 9000)
     assert reason.moving, "it is probed by itself"
 

@@ -14,6 +14,7 @@ from mainspring_engine.usecases.gauging import Gauging
 from mainspring_kernel.limits import METRIC_SERIES_MAX
 from mainspring_runtime import names
 from mainspring_runtime.readings import Reading
+from mainspring_schema.keys import wire_key
 from mainspring_schema.operations import Health
 
 _STATES: Final = {CircuitState.CLOSED: 0, CircuitState.HALF_OPEN: 1, CircuitState.OPEN: 2}
@@ -41,7 +42,7 @@ class EngineMeters:
         yield from self._noted()
         yield from self._attached()
         for circuit in islice(self._circuits(), METRIC_SERIES_MAX):
-            told = {names.CIRCUIT_KEY: circuit.key}
+            told = {names.CIRCUIT_KEY: wire_key(circuit.key)}
             yield Reading(names.CIRCUIT_STATE, _STATES[circuit.state], told)
         health, vitals = self._gauging.health, self._gauging.vitals
         if health is not None:

@@ -90,8 +90,3 @@ def given_in(keys: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """What `keys_under` was given: keys and circuit."""
     circuit = next((key.removeprefix(CIRCUIT) for key in keys if key.startswith(CIRCUIT)), "")
     return tuple(key.removeprefix(KEY) for key in keys if key.startswith(KEY)), circuit
-
-
-def shown(key: str) -> str:
-    """A key as people know it, who write it `key:name`."""
-    return key.replace("/", ":", 1) if key.startswith((KEY, CIRCUIT)) else key

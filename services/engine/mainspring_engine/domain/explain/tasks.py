@@ -9,11 +9,11 @@ from mainspring_engine.domain.explain.snapshot import Snapshot, TaskFacts
 from mainspring_engine.domain.explain.words import holder, named, queue_of, reason
 from mainspring_engine.domain.limit import KeyLimit
 from mainspring_engine.domain.limits import AHEAD_MAX, DISPATCH_LATE_MS, SWEEP_LATE_MS
-from mainspring_engine.domain.routes import shown
 from mainspring_engine.domain.samples import SeatSample
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.agents import BOUND
 from mainspring_schema.explaining import Reason
+from mainspring_schema.keys import wire_key
 from mainspring_schema.operations import TaskView
 
 
@@ -82,7 +82,7 @@ def _can(seat: SeatSample, task: TaskView) -> bool:
 
 
 def _circuit(facts: TaskFacts, circuit: Circuit, now_ms: int) -> Reason:
-    waits = f"{named(facts.task)} waits: the circuit of {shown(circuit.key)} is"
+    waits = f"{named(facts.task)} waits: the circuit of {wire_key(circuit.key)} is"
     if circuit.forced:
         return reason(
             facts,
@@ -104,7 +104,7 @@ def _circuit(facts: TaskFacts, circuit: Circuit, now_ms: int) -> Reason:
 
 
 def _limit(facts: TaskFacts, limit: KeyLimit) -> Reason:
-    of = f"{shown(limit.key)}{f' (of {shown(limit.family)})' if limit.family else ''}"
+    of = f"{wire_key(limit.key)}{f' (of {wire_key(limit.family)})' if limit.family else ''}"
     waits = f"{named(facts.task)} waits for the limit of {of}:"
     if limit.at_once == 0:
         return reason(

@@ -14,12 +14,13 @@ from mainspring_api.adapters.http.routing import (
     json_reply,
     reply_of,
 )
-from mainspring_api.adapters.http.wire.gate_keys import key_of, new_key, wire_key
+from mainspring_api.adapters.http.wire.gate_keys import known_key, new_circuit_key
 from mainspring_api.usecases.once import Answer, once_elsewhere
 from mainspring_kernel import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.gates import CircuitView, SetCircuit
+from mainspring_schema.keys import wire_key
 
 table = RouteTable("durable")
 
@@ -33,7 +34,7 @@ class ReasonBody(Struct, frozen=True, kw_only=True):
 class CircuitBreaker(Struct, frozen=True, kw_only=True):
     """`forced` was set by hand and holds until it is deleted.
 
-    `key` is `provider:model`, or `circuit:name` of one that tasks name.
+    `key` is `provider_…:model`, with the provider's id, or `circuit:name` of one that tasks name.
     """
 
     key: str
@@ -66,7 +67,7 @@ async def list_circuit_breakers(call: Call[NoBody, NoQuery]) -> Reply:
 )
 async def get_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
     """One circuit breaker."""
-    key = key_of(call.path["key"])
+    key = known_key(call.path["key"])
     for circuit in await call.services.gates.circuits():
         if circuit.key == key:
             return json_reply(circuit_out(circuit))
@@ -92,7 +93,7 @@ async def close_circuit_breaker(call: Call[ReasonBody, NoQuery]) -> Reply:
 
 async def _set(call: Call[ReasonBody, NoQuery], action: Literal["open", "close"]) -> Reply:
     services = call.services
-    key = new_key(key_of(call.path["key"]))
+    key = new_circuit_key(call.path["key"])
     command = SetCircuit(key=key, action=action, reason=call.body.reason)
 
     async def work() -> Answer:
@@ -106,7 +107,7 @@ async def _set(call: Call[ReasonBody, NoQuery], action: Literal["open", "close"]
 )
 async def delete_circuit_breaker(call: Call[NoBody, NoQuery]) -> Reply:
     """Gives it back to the rules: closed, with nothing counted."""
-    command = SetCircuit(key=key_of(call.path["key"]), action="reset")
+    command = SetCircuit(key=known_key(call.path["key"]), action="reset")
     return json_reply(circuit_out(await call.services.gates.set_circuit(command)))
 
 

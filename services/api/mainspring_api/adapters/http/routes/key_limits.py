@@ -12,11 +12,12 @@ from mainspring_api.adapters.http.routing import (
     RouteTable,
     json_reply,
 )
-from mainspring_api.adapters.http.wire.gate_keys import checked, key_of, new_key, wire_key
+from mainspring_api.adapters.http.wire.gate_keys import known_key, new_limit_key
 from mainspring_api.domain import limits
 from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_schema.gates import DropLimit, LimitView, SetLimit, SetWeight
+from mainspring_schema.keys import wire_key
 
 table = RouteTable("durable")
 _SECONDS_MAX = limits.LIMIT_WINDOW_MS_MAX // 1000
@@ -34,7 +35,7 @@ class LimitBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Limit(Struct, frozen=True, kw_only=True):
-    """`key` is `provider:model`, `queue:name`, or `key:name` of one that tasks are given.
+    """`key` is `provider_…:model`, `queue:name`, or `key:name` of one that tasks are given.
 
     A limit `key:customer:*` is one of every key that begins so, each by itself; how such a key
     stands is asked for by its own name, and `family` says which limit that is.
@@ -80,7 +81,7 @@ async def list_limits(call: Call[NoBody, NoQuery]) -> Reply:
 @table.route("GET", "/durable/limits/{key:str}", answer=Limit, other_statuses=(422,))
 async def get_limit(call: Call[NoBody, NoQuery]) -> Reply:
     """One limit, and how it stands."""
-    found = await call.services.gates.limits((limit_key(call.path["key"]),))
+    found = await call.services.gates.limits((known_key(call.path["key"]),))
     if not found:
         msg = "no such limit"
         raise NotFound(msg)
@@ -92,7 +93,7 @@ async def put_limit(call: Call[LimitBody, NoQuery]) -> Reply:
     """Replaces the limit of a key. Tasks above it stay ready; none fails, and what runs goes on."""
     body = call.body
     command = SetLimit(
-        key=new_key(limit_key(call.path["key"])),
+        key=new_limit_key(call.path["key"]),
         at_once=body.at_once,
         rate=body.rate,
         per_ms=None if body.per_seconds is None else body.per_seconds * 1000,
@@ -103,7 +104,7 @@ async def put_limit(call: Call[LimitBody, NoQuery]) -> Reply:
 @table.route("DELETE", "/durable/limits/{key:str}", status=204, other_statuses=(422,))
 async def delete_limit(call: Call[NoBody, NoQuery]) -> Reply:
     """Lets its tasks pass."""
-    await call.services.gates.drop_limit(DropLimit(key=limit_key(call.path["key"])))
+    await call.services.gates.drop_limit(DropLimit(key=known_key(call.path["key"])))
     return Reply(status=204)
 
 
@@ -126,22 +127,13 @@ async def put_weight(call: Call[WeightBody, NoQuery]) -> Reply:
     return json_reply(Weight(org_id=call.path["org_id"], weight=call.body.weight))
 
 
-def limit_key(text: str) -> str:
-    """Raises ValidationFailed for what no key can be."""
-    return checked(text) if text.startswith("queue:") else key_of(text)
-
-
-def _wire(key: str) -> str:
-    return key if key.startswith("queue:") else wire_key(key)
-
-
 def _shown(limit: LimitView) -> Limit:
     return Limit(
-        key=_wire(limit.key),
+        key=wire_key(limit.key),
         at_once=limit.at_once,
         rate=limit.rate,
         per_seconds=None if limit.per_ms is None else limit.per_ms / 1000,
         running=limit.running,
         available=limit.available,
-        family=_wire(limit.family) if limit.family else None,
+        family=wire_key(limit.family) if limit.family else None,
     )

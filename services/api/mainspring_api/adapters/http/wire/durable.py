@@ -6,12 +6,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from mainspring_api.adapters.http.wire.gate_keys import wire_key
 from mainspring_api.domain import limits as bounds
 from mainspring_kernel import limits
 from mainspring_kernel.errors import InvalidParameter
 from mainspring_kernel.ids import Prefix, from_wire, to_wire
 from mainspring_kernel.times import rfc3339
+from mainspring_schema.keys import wire_key
 from mainspring_schema.messages import Json
 from mainspring_schema.operations import (
     AttemptView,
