@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ RESTART = backoff.Policy(first_s=0.4, max_s=10.0)
 STARTS_UNHEALTHY_MAX = 4
 STEADY_SECONDS = 30.0  # a child that lived this long starts with the shortest backoff again
 LINE_BYTES_MAX = 1024 * 1024
+LAST_LINES = 20  # of those that a process wrote: enough to say why it ended
 SLOW_SECONDS = 3.0  # a step longer than this says every so often that it still waits
 
 
@@ -73,6 +75,8 @@ class Child:
         self._process: Running | None = None
         self._stopping = False
         self._short_lives = 0
+        self._said: deque[str] = deque(maxlen=LAST_LINES)
+        """By the newest process alone: the log has those of earlier runs too."""
 
     @property
     def pid(self) -> int | None:
@@ -103,6 +107,7 @@ class Child:
 
     async def _live(self) -> int:
         program = self.program
+        self._said.clear()
         process = await self._spawn(program)
         identity.remember(
             self._home.records,
@@ -136,6 +141,7 @@ class Child:
             except OSError as error:
                 self._say(f"cannot write its log ({error.strerror})")
             text = line.decode(errors="replace").rstrip()
+            self._said.append(text)
             if self.program.shows(text):
                 self._console.line(self.program.name, readable(text))
 
@@ -177,7 +183,7 @@ class Child:
         identity.forget(self._home.records, self.program.name)
 
     def _complaint(self, what: str) -> StartProblem:
-        tail = f": {last_words(self.log.tail(20))}".rstrip(": ")
+        tail = f": {last_words(tuple(self._said))}".rstrip(": ")
         return StartProblem(f"{self.program.name} {what}{tail}; its log is {self.log.path}")
 
     def _say(self, text: str) -> None:

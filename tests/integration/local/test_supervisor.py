@@ -107,6 +107,16 @@ async def test_refused_settings_name_the_variable_and_the_log(
     assert str(tmp_path / "engine.log") in str(caught.value)
 
 
+async def test_refused_settings_are_those_of_this_run_and_not_of_the_one_before(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    before = "engine: MAINSPRING_LOG_LEVEL: must be one of DEBUG, INFO, WARNING, ERROR\n"
+    (tmp_path / "engine.log").write_text(before)
+
+    with pytest.raises(StartProblem, match="engine refused its settings: MAINSPRING_ENGINE_BIND"):
+        await supervisor.start([fakes.program(tmp_path, "engine", fakes.MISCONFIGURED)])
+
+
 async def test_child_that_never_gets_healthy_is_given_up_with_its_last_words(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
