@@ -8,8 +8,10 @@ from mainspring_runtime.settings import (
     Address,
     Bind,
     BindHost,
+    Problem,
     ProcessSettings,
     SettingsError,
+    flaws_by,
     is_loopback,
     load,
 )
@@ -17,6 +19,7 @@ from mainspring_runtime.settings import (
 
 class Example(ProcessSettings, frozen=True, kw_only=True):
     database_url: str
+    nats_url: str = "nats://127.0.0.1:4222"
     engine_bind: Bind
     engine_addr: Address = Address("127.0.0.1", 9001)
     api_host: BindHost = BindHost("127.0.0.1")
@@ -79,6 +82,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("ENGINE_BIND", "9001", "'9001' is not host:port"),
         ("ENGINE_ADDR", "host:port", "'host:port' is not host:port"),
         ("ENGINE_ADDR", "host:70000", "'host:70000' is not host:port"),
+        ("ENGINE_ADDR", "nowhere,host:1", "'nowhere' is not host:port"),
+        ("ENGINE_ADDR", "host:port,host:1", "'host:port' is not host:port"),
         ("INSECURE_BIND", "perhaps", "expected bool, got 'perhaps'"),
         ("TRACE_RATIO", "1.5", "must lie in 0 to 1"),
         ("LOG_LEVEL", "loud", "must be one of DEBUG, INFO, WARNING, ERROR"),
@@ -89,6 +94,68 @@ def test_a_mistake_is_told_in_a_sentence(name: str, value: str, said: str) -> No
 
     assert list(found) == [f"MAINSPRING_{name}"]
     assert said in found[f"MAINSPRING_{name}"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "secret",
+        "mysql://x:secret@host/y",
+        "postgresql://x:secret@host:port/y",
+        "postgresql://x:secret@host:99999/y",
+        "postgresql://x:a#secret@host:1/y",
+        "postgresql://x:a/secret@host:1/y",
+        "postgresql://x:a?secret@host:1/y",
+        "postgresql://x:secret@[::1/y",
+        "postgresql://x:secret@host/y?sslmode=perhaps",
+    ],
+)
+def test_an_address_of_postgres_that_cannot_be_read_is_told_without_its_password(url: str) -> None:
+    found = problems(DATABASE_URL=url)
+
+    assert list(found) == ["MAINSPRING_DATABASE_URL"]
+    assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://postgres:5432/y?user=x&password=secret",
+        "postgres://x:se%23cret@host/y?sslmode=verify-full",
+        "postgresql://x:secret@[::1]:1,host:2/y",
+        "postgresql://x:secret@host/y?password=",
+        "postgresql:///y?host=/run/postgresql",
+    ],
+)
+def test_an_address_of_postgres_that_can_be_read_is_taken(url: str) -> None:
+    assert load(Example, {**GOOD, "MAINSPRING_DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize("url", ["http://host:4222", "nats://x:secret@host:port", "nats://", ":"])
+def test_an_address_of_nats_that_cannot_be_read_is_told_without_its_password(url: str) -> None:
+    found = problems(NATS_URL=url)
+
+    assert list(found) == ["MAINSPRING_NATS_URL"]
+    assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize("url", ["nats://x:secret@host:4222", "tls://host", "host", "host:4222"])
+def test_an_address_of_nats_that_can_be_read_is_taken(url: str) -> None:
+    assert load(Example, {**GOOD, "MAINSPRING_NATS_URL": url}).nats_url == url
+
+
+class Particular(Example, frozen=True, kw_only=True):
+    word: str = ""
+
+    def flaws(self) -> list[Problem]:
+        return flaws_by(int, "word", self.word)
+
+
+def test_what_a_service_says_of_its_own_values_is_told_as_all_else() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Particular, {**GOOD, "MAINSPRING_WORD": "x"})
+
+    assert [problem.variable for problem in caught.value.problems] == ["MAINSPRING_WORD"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("ENGINE_BIND", "0.0.0.0:9001"), ("API_HOST", "::")])

@@ -5,11 +5,14 @@ A field `nats_url` is read from MAINSPRING_NATS_URL; the few foreign variables a
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, Final, Self, TypeVar
 
 import msgspec
+
+from mainspring_kernel.errors import MainspringError
+from mainspring_runtime.server_urls import PORT_MAX, flaw_of_database_url, flaw_of_nats_url
 
 PREFIX: Final = "MAINSPRING_"
 FOREIGN: Final[Mapping[str, str]] = {
@@ -17,7 +20,6 @@ FOREIGN: Final[Mapping[str, str]] = {
     "semconv_opt_in": "OTEL_SEMCONV_STABILITY_OPT_IN",
     "capture_content": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
 }
-_PORT_MAX: Final = 65_535
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -35,11 +37,14 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError with a sentence for the operator."""
-        host, colon, port = text.rpartition(":")
-        if not (host and colon and port.isascii() and port.isdigit() and int(port) <= _PORT_MAX):
-            message = f"{text!r} is not host:port"
-            raise ValueError(message)
+        """Raises ValueError with a sentence for the operator, for the first part that is none."""
+        for part in text.split(","):
+            host, colon, port = part.strip().rpartition(":")
+            fit = host and colon and port.isascii() and port.isdigit()
+            if not (fit and int(port) <= PORT_MAX):
+                message = f"{part.strip()!r} is not host:port"
+                raise ValueError(message)
+        host, _, port = text.rpartition(":")
         return cls(host, int(port))
 
     def __str__(self) -> str:
@@ -83,6 +88,10 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
     semconv_opt_in: str = ""
     capture_content: str = "NO_CONTENT"
 
+    def flaws(self) -> "list[Problem]":
+        """What only the service itself can say of a value, told before anything opens."""
+        return []
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One variable that is wrong and why."""
@@ -102,6 +111,15 @@ class SettingsError(Exception):
         self.problems = problems
 
 
+def flaws_by(check: Callable[[str], object], field: str, text: str) -> list[Problem]:
+    """What `check` raises of a value: ValueError, or an error of ours."""
+    try:
+        check(text)
+    except (ValueError, MainspringError) as error:
+        return [Problem(variable=variable_of(field), reason=str(error))]
+    return []
+
+
 def load(struct: type[S], environment: Mapping[str, str]) -> S:
     """The settings. Raises SettingsError."""
     values: dict[str, object] = {}
@@ -119,9 +137,13 @@ def load(struct: type[S], environment: Mapping[str, str]) -> S:
             problems.append(Problem(variable=variable, reason=_reason(error, text)))
     problems += _beyond_loopback(values)
     problems += _out_of_range(values)
+    problems += _unreadable_urls(values)
     if problems:
         raise SettingsError(problems)
-    return struct(**values)
+    settings = struct(**values)
+    if isinstance(settings, ProcessSettings) and (flaws := settings.flaws()):
+        raise SettingsError(flaws)
+    return settings
 
 
 def variable_of(field: str) -> str:
@@ -191,6 +213,15 @@ def _out_of_range(values: Mapping[str, object]) -> list[Problem]:
         reason = f"must be one of {', '.join(_LEVELS)}"
         problems.append(Problem(variable=variable_of("log_level"), reason=reason))
     return problems
+
+
+def _unreadable_urls(values: Mapping[str, object]) -> list[Problem]:
+    found = (
+        (name, check(str(values[name])))
+        for name, check in (("database_url", flaw_of_database_url), ("nats_url", flaw_of_nats_url))
+        if name in values
+    )
+    return [Problem(variable=variable_of(name), reason=flaw) for name, flaw in found if flaw]
 
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 from litestar.types import ASGIApp
+from msgspec import Meta
 
 from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.feed import BusFeed
@@ -52,7 +53,15 @@ from mainspring_rpc import (
 from mainspring_rpc import Service as InnerService
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.listeners import Listeners
-from mainspring_runtime.settings import Address, Bind, BindHost, ProcessSettings
+from mainspring_runtime.server_urls import PORT_MAX
+from mainspring_runtime.settings import (
+    Address,
+    Bind,
+    BindHost,
+    Problem,
+    ProcessSettings,
+    flaws_by,
+)
 
 NAME = "api"
 _CONNECTIONS_MAX: Final = 5
@@ -77,7 +86,7 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     eventstore_addr: Address
     scheduler_addr: Address
     api_host: BindHost = BindHost("127.0.0.1")
-    api_port: int = 9000
+    api_port: Annotated[int, Meta(ge=1, le=PORT_MAX)] = 9000
     resource_bind: Bind = Bind("127.0.0.1", 9002)
     secret_keys: str = ""
     """Separated by commas; the first one seals."""
@@ -85,6 +94,12 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     """Separated by commas: whose pages may call channels from a browser; `*` is all."""
     capabilities: str = ""
     """Separated by commas: what a deployer adds, as `module:object`; workers are told the same."""
+
+    def flaws(self) -> list[Problem]:
+        return [
+            *flaws_by(secret_keys, "secret_keys", self.secret_keys),
+            *flaws_by(origins_of, "channel_origins", self.channel_origins),
+        ]
 
 
 async def start(settings: ApiSettings, service: Service) -> None:
@@ -171,7 +186,7 @@ def secret_keys(text: str) -> list[str]:
     """Raises ValueError for a key that could be guessed."""
     keys = [key.strip() for key in text.split(",") if key.strip()]
     if any(len(key) < KEY_CHARS_MIN for key in keys):
-        msg = f"MAINSPRING_SECRET_KEYS: a key has at least {KEY_CHARS_MIN} characters"
+        msg = f"a key has at least {KEY_CHARS_MIN} characters"
         raise ValueError(msg)
     return keys
 

@@ -15,6 +15,7 @@ from mainspring_harness.registry import Registry
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.ids import Ids, RandomIds
+from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.server import serve
 from mainspring_runtime.lifecycle import Service, run_service
@@ -98,7 +99,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     resource_addr: Address
     worker_bind: Bind = Bind("127.0.0.1", 9005)
     worker_slots: Annotated[int, msgspec.Meta(ge=1, le=SLOTS_MAX)] = SLOTS_DEFAULT
-    worker_name: str = ""
+    worker_name: Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_CHARS_MAX)] = ""
     worker_mcp_commands: str = ""
     worker_mcp_loopback: bool = False
     capabilities: str = ""

@@ -1,0 +1,51 @@
+"""Whether the addresses of Postgres and NATS can be read, without a word of what stands in them.
+
+Their drivers quote the part that they cannot read, and that may be a password.
+"""
+
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+PORT_MAX: Final = 65_535
+_SSLMODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_DATABASE: Final = (
+    "is no postgresql://user:password@host:port/database; "
+    "in a user and a password : / ? # @ % and blanks are written as %3A %2F %3F %23 %40 %25 %20"
+)
+_NATS: Final = "is no nats://user:password@host:port (or tls://, ws://, wss://)"
+
+
+def flaw_of_database_url(text: str) -> str | None:
+    """A sentence for the operator, or None."""
+    parts = _split(text, ("postgresql", "postgres"))
+    if parts is None or parts.fragment:
+        return _DATABASE
+    try:
+        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        return _DATABASE
+    sslmode = dict(options).get("sslmode", "prefer")
+    return None if sslmode in _SSLMODES else f"sslmode must be one of {', '.join(_SSLMODES)}"
+
+
+def flaw_of_nats_url(text: str) -> str | None:
+    """A sentence for the operator, or None. A host alone, or `host:port`, is one as well."""
+    parts = _split(text if "://" in text else f"nats://{text}", ("nats", "tls", "ws", "wss"))
+    return None if parts is not None and parts.netloc else _NATS
+
+
+def _split(text: str, schemes: tuple[str, ...]) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    hosts = parts.netloc.rpartition("@")[2]
+    fit = parts.scheme in schemes and all(_is_host(host) for host in hosts.split(","))
+    return parts if fit else None
+
+
+def _is_host(text: str) -> bool:
+    """Of IPv6 the colons stand in brackets; a host without a port has the usual one."""
+    _, bracket, behind = text.rpartition("]")
+    _, colon, port = (behind if bracket else text).partition(":")
+    return not colon or (port.isascii() and port.isdigit() and 0 < int(port) <= PORT_MAX)
