@@ -1285,12 +1285,15 @@ begin
         on h.task_id = d.id and h.fence = d.fence and h.incarnation = d.incarnation
     where h.incarnation = any(v_accepted) and (d.id is null or d.cancelling);
 
-    -- Who lists a task did not die of it, though he lost it.
+    -- Who lists a task did not die of it, though he lost it. But what has workers stand still until
+    -- their leases are over, and lets them come back, is not given out for ever.
     update engine.task as t
-    set deaths = t.deaths - 1, died = array_remove(t.died, h.fence), rev = t.rev + 1
+    set
+        deaths = t.deaths - 1, died = array_remove(t.died, h.fence), rev = t.rev + 1,
+        uncounted = t.uncounted + 1
     from unnest(h_incarnation, h_task, h_fence) as h (incarnation, task_id, fence)
     where
-        t.id = h.task_id and t.id = any(h_task)
+        t.id = h.task_id and t.id = any(h_task) and t.uncounted < 3
         and h.fence = any(t.died) and h.incarnation = any(v_accepted)
         and exists (
             select from engine.attempt as a

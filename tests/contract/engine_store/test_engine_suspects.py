@@ -4,7 +4,11 @@ import asyncio
 
 import pytest
 
-from mainspring_engine.domain.limits import SUSPECT_DEATHS, SUSPECT_TRIAL_MS
+from mainspring_engine.domain.limits import (
+    DEATHS_FORGIVEN_MAX,
+    SUSPECT_DEATHS,
+    SUSPECT_TRIAL_MS,
+)
 from mainspring_engine.domain.plain import PlainEnd, made_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing
@@ -163,6 +167,26 @@ async def test_a_queue_waits_for_no_suspect_of_another(tasks: Queue) -> None:
     routes = await tasks.world.store.ready_retries(ALL)
 
     assert (routes.count(tasks.route), routes.count(other.route)) == (1, 1)
+
+
+# ── workers that come back ──────────────────────────────────────────────────────────────────────
+
+
+async def test_a_task_that_has_workers_stand_still_again_and_again_is_forgiven_thrice(
+    world: World, worker: Worker, queue: str
+) -> None:
+    program = await Program(world, route=Route(queue=queue)).started(worker)
+    deaths: list[int] = []
+
+    for fence in range(1, DEATHS_FORGIVEN_MAX + SUSPECT_DEATHS + 1):
+        await kill(world, worker, Held(program.task, fence))
+        await world.store.attach((worker.attach_row(Held(program.task, fence)),))
+        (task,) = (await world.store.open_tasks((program.id,)))[program.id]
+        deaths.append(task.deaths)
+        await worker.take(1, program.route)
+
+    assert deaths == [0] * DEATHS_FORGIVEN_MAX + [1, SUSPECT_DEATHS]
+    assert task.uncounted == DEATHS_FORGIVEN_MAX
 
 
 # ── what was recorded ───────────────────────────────────────────────────────────────────────────

@@ -104,6 +104,9 @@ POSTGRES_SETTLE_S: Final = 10.0
 """No lease expires this soon after Postgres started: its outage was nobody's death."""
 WORKER_DEATHS_MAX: Final = 3
 """Counted deaths until a task is quarantined: it kills its workers."""
+DEATHS_FORGIVEN_MAX: Final = 3
+"""A worker that comes back takes the death of its task back, with so few attempts lost before: one
+that stands still until its leases are over may do so for the task. Spelled out in the SQL."""
 ATTEMPTS_UNCOUNTED_MAX: Final = 20
 """Attempts that ended without a counted death (undelivered, handed back): a loop, not bad luck.
 What kills its workers is counted above, however quickly it does."""

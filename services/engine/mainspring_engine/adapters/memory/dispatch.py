@@ -10,7 +10,7 @@ from mainspring_engine.adapters.memory.tables import Tables, TaskRow, WorkerRow
 from mainspring_engine.adapters.memory.writing import LEASE_MS
 from mainspring_engine.domain.backlog import Group, ReadyGroup
 from mainspring_engine.domain.limit import is_family, keys_of, stem_of
-from mainspring_engine.domain.limits import PRIORITY_AGING_S
+from mainspring_engine.domain.limits import DEATHS_FORGIVEN_MAX, PRIORITY_AGING_S
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, TaskState
 from mainspring_engine.ports.store import (
@@ -151,9 +151,10 @@ class Dispatch:
         attempt = self._tables.attempts.get(held)
         if task is None or attempt is None or held.fence not in task.died:
             return
-        if attempt.incarnation == worker:
+        if attempt.incarnation == worker and task.uncounted < DEATHS_FORGIVEN_MAX:
             task.died.discard(held.fence)
             task.deaths -= 1
+            task.uncounted += 1
             task.rev += 1
 
     def _release_unlisted(self, attach_row: AttachRow, now_ms: int) -> int:
