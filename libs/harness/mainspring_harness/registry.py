@@ -79,7 +79,10 @@ class _Walk:
         self.done: dict[str, Applied] = {}
 
     def visit(self, ref: str, *, path: tuple[str, ...]) -> None:
-        """Applies what `ref` depends on, then `ref`; `path` holds those that wait for it."""
+        """Applies what `ref` depends on, then `ref`; `path` holds those that wait for it.
+
+        Raises UnknownCapability, CapabilityCycle, TooManyCapabilities, InvalidCapabilityConfig.
+        """
         needed_by = path[-1] if path else None
         try:
             capability = self._registry.find(ref)

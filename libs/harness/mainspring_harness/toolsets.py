@@ -142,7 +142,7 @@ def with_toolsets(
 def filled(
     refs: Sequence[CapabilityRef], announced: Sequence[Toolset], *, lenient: bool = False
 ) -> tuple[CapabilityRef, ...]:
-    """The refs with what was announced of their sets, as `with_toolsets` says."""
+    """The refs with what was announced of their sets. Raises what `with_toolsets` raises."""
     by_ref = {toolset.ref: toolset for toolset in announced}
     return tuple(_filled(ref, by_ref, lenient=lenient) for ref in refs)
 

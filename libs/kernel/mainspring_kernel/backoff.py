@@ -22,7 +22,10 @@ class Policy:
 
 
 def bound_s(policy: Policy, attempt: int) -> float:
-    """The longest wait after `attempt` failed, in seconds; attempts count from 1."""
+    """The longest wait after `attempt` failed, in seconds.
+
+    Attempts count from 1. Raises ValueError for a lower number.
+    """
     if attempt < 1:
         message = f"attempts count from 1, not {attempt}"
         raise ValueError(message)
@@ -42,6 +45,7 @@ def delay_s(
     """Seconds to wait after `attempt` failed. `draw` is uniform in [0, 1).
 
     A `retry_after_s` told by the other side is never undercut: the jitter comes on top of it.
+    Raises ValueError for a draw or an attempt out of range.
     """
     if not 0 <= draw < 1:
         message = f"a draw lies in [0, 1), not {draw}"

@@ -230,7 +230,10 @@ def position_id(epoch: int, seq: int, n: int, session: UUID) -> EventId:
 
 
 def position_wire(epoch: int, seq: int, n: int, session: UUID) -> str:
-    """`to_wire` of `position_id`, for streams, which need only that of each event."""
+    """`to_wire` of `position_id`, for streams, which need only that of each event.
+
+    Raises ValueError for a number that its field cannot hold.
+    """
     return f"{Prefix.EVENT.value}_{_position_bits(epoch, seq, n, session):032x}"
 
 

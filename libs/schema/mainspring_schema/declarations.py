@@ -174,7 +174,7 @@ def check_new(declaration: Declaration) -> None:
 
 
 def references_of(expression: Expression) -> Iterator[OfInput | OfStep]:
-    """All that stand in it."""
+    """All references in an expression. Raises ValueError where it nests too deeply."""
     return (part for part in _parts(expression) if isinstance(part, OfInput | OfStep))
 
 

@@ -178,7 +178,8 @@ def schema_of(server: PostgresServer, database: str) -> str:
 def free_port() -> int:
     """One that nothing has, and that nothing else is given before it is used.
 
-    Each process of a test run has ports of its own, in turn; stacks draw theirs elsewhere.
+    Each process of a test run has ports of its own, in turn; stacks draw theirs elsewhere. Raises
+    OSError where none is free.
     """
     for _ in range(len(PORTS)):
         port = next(_TURN)

@@ -35,7 +35,8 @@ async def upsert(
 ) -> Upserted:
     """The agent with this id, or with this name, becomes what the draft says; archived ones wake.
 
-    Raises NameTaken where the id is one agent's and the name another's.
+    Raises NameTaken where the id is one agent's and the name another's, NotFound where the harness
+    is not there, ValidationFailed for a name that none can have.
     """
     check_name(draft.name)
     harness_id = await _harness_id(tx, draft.harness)
@@ -116,7 +117,7 @@ async def list_page(tx: Transaction, listed: Listed) -> tuple[Sequence[Agent], i
 async def change(
     tx: Transaction, agent: Agent, draft: AgentDraft, *, status: Status | None, now_ms: int
 ) -> Agent:
-    """`agent` was read with its lock. Raises NameTaken."""
+    """`agent` was read with its lock. Raises NameTaken, NotFound, ValidationFailed, as `upsert`."""
     if draft.name != agent.name:
         check_name(draft.name)
         if await tx.agent_named(draft.name) is not None:

@@ -121,7 +121,10 @@ async def load_tiers(
 
 
 def basis_of(tiers: Tiers) -> Basis:
-    """The same as the store's statement gives for these very rows."""
+    """The same as the store's statement gives for these very rows.
+
+    Raises NotFound where the tiers have no session.
+    """
     session, agent, harness = tiers.session, tiers.agent, tiers.harnesses[-1]
     if session is None:
         msg = "no such session"

@@ -51,7 +51,10 @@ async def list_page(
 
 
 async def list_known(log: Log, org_id: OrgId, session_id: SessionId, wish: EventWish) -> Listing:
-    """Of a session that is known to be the organization's. Raises CursorMismatch."""
+    """Of a session that is known to be the organization's.
+
+    Raises CursorMismatch, and NotFound where a cursor is given and the session has no log.
+    """
     if wish.cursors:
         await _check_cursors(log, session_id, wish.cursors)
     return await log.list(session_id, org_id, wish.filter)

@@ -48,7 +48,7 @@ async def fork(place: Forks, wish: ForkWish, id_: SessionId, *, now_ms: int) -> 
     """The log is read first: nothing is asked of others within the transaction.
 
     Once more with the same id it answers alike. Raises NotFound for an unknown session, event or
-    message.
+    message, Conflict where files and values as of then are not kept any more.
     """
     source = await sessions.get(place.store, place.log, place.org_id, wish.source_id)
     seq = await _seq(place, wish, newest=source.seq)

@@ -84,7 +84,7 @@ async def _named(tx: Transaction, name: str) -> Harness | None:
 
 
 async def list_all(tx: Transaction, listed: Listed) -> Sequence[Harness]:
-    """Built-in ones first, then the organization's by name."""
+    """Built-in ones first, then the organization's by name. Raises NotFound."""
     organization = await tx.organization()
     if organization is None:
         raise NotFound
@@ -99,7 +99,11 @@ async def list_all(tx: Transaction, listed: Listed) -> Sequence[Harness]:
 async def change(
     tx: Transaction, ref: str, draft: HarnessDraft, *, status: Status | None, now_ms: int
 ) -> Harness:
-    """Replaces what a client may say. Raises PermissionDenied for a built-in one."""
+    """Replaces what a client may say.
+
+    Raises NotFound, PermissionDenied for a built-in one, NameTaken, ValidationFailed, and Conflict
+    where it would extend itself, or its heirs over too many levels.
+    """
     harness = await _changeable(tx, ref)
     if draft.name != harness.name:
         check_name(draft.name)
@@ -125,7 +129,10 @@ async def change(
 
 
 async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
-    """Archiving an archived one changes nothing."""
+    """Archiving an archived one changes nothing.
+
+    Raises NotFound, PermissionDenied for a built-in one.
+    """
     harness = await _changeable(tx, ref)
     if harness.status != "archived":
         archived = msgspec.structs.replace(
@@ -135,7 +142,11 @@ async def archive(tx: Transaction, ref: str, *, now_ms: int) -> None:
 
 
 async def delete(tx: Transaction, ref: str, *, now_ms: int) -> Harness:
-    """For good: its name is free again. Raises Conflict unless it is archived and nobody's base."""
+    """For good: its name is free again.
+
+    Raises NotFound, PermissionDenied for a built-in one, Conflict unless it is archived and nobody
+    extends or uses it.
+    """
     harness = await _changeable(tx, ref)
     if harness.status != "archived":
         msg = "only an archived harness can be deleted"

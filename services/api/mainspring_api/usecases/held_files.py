@@ -39,7 +39,8 @@ async def write(store: Store, wanted: HeldWrite, ids: Ids, *, now_ms: int) -> st
     """The path in its one spelling. The same key again changes nothing.
 
     Raises LeaseLost, NotFound for a session that is being deleted, ValidationFailed, Conflict,
-    IdempotencyMismatch, PayloadTooLarge for the file or what its workspace then holds.
+    IdempotencyMismatch, InvalidParameter for a key that none can be, PayloadTooLarge for the file
+    or what its workspace then holds.
     """
     if not 0 < len(wanted.key) <= IDEMPOTENCY_KEY_CHARS_MAX or "\x00" in wanted.key:
         detail = f"an idempotency key has 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters"

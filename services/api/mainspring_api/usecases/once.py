@@ -125,6 +125,7 @@ async def _claim_again(tx: Transaction, key: RequestKey, id_: UUID, *, age_ms: i
 
 
 def replay(kept: KeptAnswer, key: RequestKey) -> Answer:
+    """The answer that was kept. Raises IdempotencyMismatch, IdempotencyInProgress."""
     if kept.body_hash != key.body_hash:
         raise IdempotencyMismatch
     if kept.status is None:

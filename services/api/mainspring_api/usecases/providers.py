@@ -42,7 +42,10 @@ class ModelDraft(Struct, frozen=True, kw_only=True):
 async def put(
     tx: Transaction, vault: Vault, org_id: OrgId, id_: UUID, draft: ProviderDraft, *, now_ms: int
 ) -> OwnProvider:
-    """Makes a provider, or brings the one with the id up to date. Raises NameTaken."""
+    """Makes a provider, or brings the one with the id up to date.
+
+    Raises NameTaken, ValidationFailed where there are too many, and what the vault raises.
+    """
     known = await tx.record(OwnProvider, id_, lock=True)
     if known is None and await tx.count_records(OwnProvider, org_id) >= PROVIDERS_MAX:
         msg = f"an organization has at most {PROVIDERS_MAX} providers"
@@ -102,7 +105,10 @@ async def drop(tx: Transaction, id_: ProviderId) -> None:
 async def put_model(
     tx: Transaction, provider: OwnProvider, id_: UUID, draft: ModelDraft, *, now_ms: int
 ) -> OwnModel:
-    """Makes a model, or brings the one with the id up to date. Raises NameTaken."""
+    """Makes a model, or brings the one with the id up to date.
+
+    Raises NameTaken, ValidationFailed where there are too many or a fallback is none.
+    """
     known = await tx.record(OwnModel, id_, lock=True)
     if known is None and await tx.count_records(OwnModel, provider.org_id) >= MODELS_MAX:
         msg = f"an organization has at most {MODELS_MAX} models"

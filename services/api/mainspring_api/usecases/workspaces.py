@@ -13,7 +13,7 @@ from mainspring_kernel.ids import SessionId, WorkspaceId
 async def create(
     tx: Transaction, name: str, description: str | None, *, id_: WorkspaceId, now_ms: int
 ) -> Workspace:
-    """Raises NameTaken."""
+    """Raises NameTaken, NotFound for an unknown organization."""
     organization = await tx.organization()
     if organization is None:
         raise NotFound

@@ -77,6 +77,7 @@ class Budgets:
         self._ids = ids
 
     async def answer(self, asked: BudgetQuestion) -> object:
+        """Raises NotFound."""
         match asked:
             case asked_of.ListBudgets():
                 return asked_of.Budgets(budgets=await self._rows.page(asked))
@@ -96,6 +97,7 @@ class Budgets:
         return found
 
     async def carry_out(self, order: BudgetOrder) -> object:
+        """The budget as it is now; True where it was dropped. Raises NotFound."""
         if isinstance(order, asked_of.ResumeSession):
             return await self._resume(order)
         await self._change(order)

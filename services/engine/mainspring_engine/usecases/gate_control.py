@@ -42,7 +42,8 @@ class GateControl:
     async def set_circuit(self, command: SetCircuit) -> CircuitView:
         """`open` and `close` hold until `reset`.
 
-        Raises NotFound where there is none to close, ValidationFailed where too many are set.
+        Raises NotFound where there is none to close, ValidationFailed where too many are set,
+        Unavailable where engines move it faster than it can be set.
         """
         if command.action == "reset":
             return await self._reset(command.key)

@@ -37,6 +37,7 @@ class Inspector:
     async def answer(
         self, asked: ListTasks | GetTask | GetHealth | GetConfigs | FindOpen
     ) -> object:
+        """Raises NotFound, ValidationFailed for more ids than one question may have."""
         match asked:
             case ListTasks():
                 return await self.tasks(asked)

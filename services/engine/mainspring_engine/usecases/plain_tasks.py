@@ -180,7 +180,8 @@ class PlainTasks:
     async def requeue(self, order: RequeuePlainTask) -> TaskReceipt:
         """Nothing that ended reopens: a new task does it again.
 
-        Raises NotFound, Conflict, and what `take_up` raises.
+        Raises NotFound, Conflict, TaskIdMismatch, ValidationFailed for an id that no new task can
+        have, and what `take_up` raises.
         """
         _check_id(order.new_id, self._clock.wall_ms())
         row = await self._store.plain.get(order.org_id, order.task_id)

@@ -78,7 +78,8 @@ class Queries:
         """The handler's answer, as JSON.
 
         Raises NotFound, Conflict of a declared workflow or where its records were removed,
-        NoWorker, QueryFailed, DeadlineExceeded, TooManyRequests.
+        ValidationFailed for long arguments, NoWorker, QueryFailed, DeadlineExceeded,
+        TooManyRequests.
         """
         if len(command.arguments) > QUERY_ARGUMENTS_BYTES_MAX:
             detail = f"the arguments have at most {QUERY_ARGUMENTS_BYTES_MAX} bytes"

@@ -366,7 +366,10 @@ def check_name(what: str, name: str) -> None:
 
 
 def check_build(build: str) -> None:
-    """A worker's build is any text; one that is asked for is as a key is."""
+    """A worker's build is any text; one that is asked for must be a key.
+
+    Raises ValidationFailed.
+    """
     if build and _KEY.fullmatch(build) is None:
         detail = f"a build has 1 to {WORKFLOW_KEY_CHARS_MAX} printable ASCII characters"
         raise ValidationFailed(detail)
@@ -378,6 +381,7 @@ def check_keys(keys: tuple[str, ...], circuit: str) -> None:
 
 
 def check_arguments(raw: bytes) -> None:
+    """Raises ValidationFailed, PayloadTooLarge."""
     check_input("the input", raw)
     if raw.lstrip()[:1] not in (b"[", b"{"):
         detail = "the input is an array of arguments, or an object of named ones"
@@ -385,6 +389,7 @@ def check_arguments(raw: bytes) -> None:
 
 
 def check_input(what: str, raw: bytes) -> None:
+    """Raises ValidationFailed for what is no JSON, PayloadTooLarge; `what` names it in both."""
     if len(raw) > WORKFLOW_VALUE_BYTES_MAX:
         raise PayloadTooLarge(what, WORKFLOW_VALUE_BYTES_MAX)
     try:

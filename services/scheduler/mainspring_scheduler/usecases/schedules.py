@@ -79,7 +79,7 @@ class Schedules:
         return SchedulePage(schedules=tuple(map(schedule_record, rows)), total=total)
 
     async def change(self, command: ChangeSchedule) -> ScheduleRecord:
-        """Raises NotFound, ValidationFailed, NameTaken."""
+        """Raises NotFound, ValidationFailed, NameTaken, Conflict where others keep changing it."""
         now_ms = await self._store.now_ms()
         schedule = await self._replaced(
             command.org_id, command.id, lambda row: _changed(row, command, now_ms)
@@ -88,7 +88,10 @@ class Schedules:
         return schedule_record(schedule)
 
     async def delete(self, command: OneSchedule) -> None:
-        """What it has begun goes on; nothing more is begun. Raises NotFound."""
+        """What it has begun goes on; nothing more is begun.
+
+        Raises NotFound, Conflict where others keep changing it.
+        """
         now_ms = await self._store.now_ms()
         await self._replaced(
             command.org_id,

@@ -75,6 +75,7 @@ class SessionStream:
         self._ended = False
 
     async def begin(self) -> None:
+        """The first reading. Raises NotFound, CursorMismatch, Unavailable."""
         resume = self._opening.resume
         page = await self._read(resume.position if resume else None)
         if page.head.closed:
