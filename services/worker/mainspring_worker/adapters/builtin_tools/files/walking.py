@@ -1,6 +1,6 @@
 """Files below a directory, some at a time."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Final
 
 from mainspring_harness.calling import SessionResources
@@ -13,6 +13,9 @@ from mainspring_worker.adapters.builtin_tools.files.places import stored
 SEARCHED_FILE_BYTES_MAX: Final = 1 * MIB
 """A larger file is no text that somebody wrote; searching leaves it out and says so."""
 _BATCH_BYTES: Final = 2 * MIB
+"""Of the files that are searched by one question."""
+_BATCH_FILES: Final = 500
+"""Of one question: each brings its path and its hash along, and all of it is one rpc message."""
 
 
 async def entries(
@@ -49,26 +52,23 @@ async def contents(
     resources: SessionResources, files: Sequence[FileEntry]
 ) -> AsyncIterator[FilePart]:
     """Whole files, read in batches; those over the bound are left out."""
+    searched = [entry for entry in files if entry.size_bytes <= SEARCHED_FILE_BYTES_MAX]
+    for paths in batches(searched, bytes_max=_BATCH_BYTES):
+        found = await resources.ask(ReadFiles(paths=paths, bytes_max=_BATCH_BYTES))
+        for part in found.files:
+            yield part
+
+
+def batches(files: Iterable[FileEntry], *, bytes_max: int) -> Iterator[tuple[str, ...]]:
+    """The paths to read by one question each; a file over the bound is asked for alone."""
     batch: list[str] = []
     size = 0
     for entry in files:
-        if entry.size_bytes > SEARCHED_FILE_BYTES_MAX:
-            continue
-        if batch and (size + entry.size_bytes > _BATCH_BYTES or len(batch) >= _BATCH_FILES):
-            async for part in _read(resources, batch):
-                yield part
+        full = size + entry.size_bytes > bytes_max or len(batch) >= _BATCH_FILES
+        if batch and full:
+            yield tuple(batch)
             batch, size = [], 0
         batch.append(entry.path)
         size += entry.size_bytes
     if batch:
-        async for part in _read(resources, batch):
-            yield part
-
-
-_BATCH_FILES: Final = 500
-
-
-async def _read(resources: SessionResources, paths: Sequence[str]) -> AsyncIterator[FilePart]:
-    found = await resources.ask(ReadFiles(paths=tuple(paths), bytes_max=_BATCH_BYTES))
-    for part in found.files:
-        yield part
+        yield tuple(batch)

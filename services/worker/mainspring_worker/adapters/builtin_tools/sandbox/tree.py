@@ -21,7 +21,7 @@ from mainspring_schema.holdings import (
     RemoveFile,
 )
 from mainspring_schema.limits import FILE_CHANGES_MAX, HELD_READ_BYTES_MAX
-from mainspring_worker.adapters.builtin_tools.files.walking import entries
+from mainspring_worker.adapters.builtin_tools.files.walking import batches, entries
 
 TREE_BYTES_MAX: Final = 32 * MIB
 """Of all files that a script is given; the largest ones are left out first."""
@@ -43,7 +43,7 @@ async def load(resources: SessionResources) -> Tree:
     listed = [entry async for entry in entries(resources, "/", recursive=True)]
     fitting, left_out = _fitting([entry for entry in listed if not entry.is_directory])
     files: dict[str, bytes] = {}
-    for batch in _batches(fitting):
+    for batch in batches(fitting, bytes_max=HELD_READ_BYTES_MAX):
         found = await resources.ask(ReadFiles(paths=batch, bytes_max=HELD_READ_BYTES_MAX))
         files.update((part.entry.path, part.content) for part in found.files)
     return Tree(
@@ -93,19 +93,3 @@ def _fitting(files: list[FileEntry]) -> tuple[list[FileEntry], tuple[str, ...]]:
         fitting.append(entry)
     kept = {entry.path for entry in fitting}
     return fitting, tuple(sorted(entry.path for entry in files if entry.path not in kept))
-
-
-def _batches(files: list[FileEntry]) -> Iterator[tuple[str, ...]]:
-    batch: list[str] = []
-    size = 0
-    for entry in files:
-        if batch and (size + entry.size_bytes > HELD_READ_BYTES_MAX or len(batch) >= _BATCH_FILES):
-            yield tuple(batch)
-            batch, size = [], 0
-        batch.append(entry.path)
-        size += entry.size_bytes
-    if batch:
-        yield tuple(batch)
-
-
-_BATCH_FILES: Final = 1_000
