@@ -16,7 +16,9 @@ from mainspring_kernel import limits
 from mainspring_runtime.spans import SpanRecord
 
 _FLUSH_S: Final = 0.05
+"""How long a span waits for others, so that they are one write."""
 _BATCH_SPANS_MAX: Final = 256
+"""So many do not wait any longer."""
 _log = logging.getLogger(__name__)
 
 

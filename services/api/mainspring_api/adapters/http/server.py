@@ -13,7 +13,9 @@ from mainspring_api.domain.limits import CONNECTION_IDLE_S
 from mainspring_kernel.errors import Unavailable
 
 _DRAIN_S = 5
+"""What requests under way get at the end: a part of the process's DRAIN_S."""
 _BACKLOG = 4096
+"""Connections that wait to be accepted: the clients of a replica that died come all at once."""
 
 
 class _Uvicorn(uvicorn.Server):

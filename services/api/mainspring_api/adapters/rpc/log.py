@@ -20,6 +20,7 @@ from mainspring_schema.listing import EventFilter
 _EVENTS: Final = msgspec.msgpack.Decoder(tuple[StoredEvent, ...])
 _DELTAS: Final = msgspec.msgpack.Decoder(tuple[StoredDelta, ...])
 _CALLS_IN_AIR: Final = 2
+"""Calls for heads at once: a slow one does not hold up whoever comes next."""
 
 
 class RpcLog:

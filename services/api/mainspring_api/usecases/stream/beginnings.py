@@ -13,6 +13,7 @@ from mainspring_schema.events import StoredDelta
 from mainspring_schema.listing import EventFilter
 
 _PAGES_MAX = 50
+"""Readings of history for one beginning: without the rest `accumulated` starts later."""
 
 
 async def learn_beginning(

@@ -43,6 +43,7 @@ _SHAPING: Final[frozenset[DriverName]] = frozenset({"openai"})
 """Those who take the schema of an answer with any model and beside tools; others read of it."""
 _CONNECTIONS: Final = httpx2.Limits(max_connections=1000, max_keepalive_connections=100)
 _PROVIDERS_MAX: Final = 64
+"""Base URLs whose client is kept: the least recently used one is made again when it is needed."""
 
 AnyProvider: TypeAlias = OpenAIProvider | AnthropicProvider | GoogleProvider
 
