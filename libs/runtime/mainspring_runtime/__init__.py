@@ -1,1 +1,1 @@
-"""Settings, lifecycle, health and telemetry of every service."""
+"""Settings, lifecycle, logs, metrics and traces of every service."""

@@ -1,1 +1,1 @@
-"""Development only: servers, clock, builders and faults for tests."""
+"""For tests only: servers, databases, processes and scripts."""
