@@ -98,7 +98,7 @@ HOOK: Hook = FunctionHook(point="turn_end", function=careful)
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"), [("bad", b'{"decision":"block","reason":"no","value":null}'), ("ok", b"")]
+    ("text", "answer"), [("bad", b'{"decision":"block","reason":"no"}'), ("ok", b"")]
 )
 async def test_a_function_answers_as_a_webhook_does(
     text: str, answer: bytes, caller: Caller
