@@ -1,6 +1,7 @@
 """What only a real server shows: being away, coming back, refusing."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -83,6 +84,28 @@ async def test_a_bus_without_a_server_starts_and_connects_later(own_nats: NatsSe
     async with asyncio.timeout(5):
         assert (await got.get()).data == b"found"
     await bus.close()
+
+
+async def test_an_outage_is_told_once_with_its_address_and_its_end(
+    bus: NatsBus, own_nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "mainspring_messaging")
+    watch, where = Watch(bus), own_nats.url.rpartition("@")[2].removeprefix("nats://")
+    assert own_nats.process is not None
+
+    own_nats.process.kill()
+    await watch.until(SignalKind.DISCONNECTED)
+    own_nats.process.start()
+    await watch.until(SignalKind.CONNECTED)
+
+    assert [(one.levelname, one.message) for one in caplog.records] == [
+        (
+            "WARNING",
+            f"NATS at {where} is away (the connection was lost); "
+            "working without it, at the pace of the sweeps",
+        ),
+        ("INFO", f"NATS at {where} is back"),
+    ]
 
 
 async def test_a_bus_that_never_found_its_server_can_be_closed() -> None:

@@ -1,10 +1,12 @@
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_postgres import (
     Database,
@@ -63,6 +65,27 @@ async def db(url: str) -> AsyncIterator[Database]:
     database.count.reset()
     yield database
     await database.close()
+
+
+class Hasty(ManualClock):
+    """Where a sleep is over at once."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+async def test_a_server_that_is_away_is_told_once_with_its_address_and_no_password(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "mainspring_postgres")
+    where = f"127.0.0.1:{free_port()}"
+
+    with pytest.raises(Unavailable):
+        await Database.open(options(f"postgresql://x:secret@{where}/y"), clock=Hasty())
+
+    (told,) = caplog.messages
+    assert told.startswith(f"waiting for Postgres at {where}: ")
+    assert "secret" not in told
 
 
 async def test_a_statement_of_its_own_is_one_statement(db: Database) -> None:

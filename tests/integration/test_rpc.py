@@ -322,3 +322,12 @@ async def test_the_probe_exits_by_what_it_finds() -> None:
         assert await process.wait() == 0
 
     assert probe.main([]) == 2
+
+
+@pytest.mark.parametrize("said", [["nowhere"], [":"], ["127.0.0.1:1", "soon"]])
+def test_the_probe_says_what_it_cannot_read(
+    said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert probe.main(said) == 2
+
+    assert capsys.readouterr().err.startswith(" ".join(said))

@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import urlsplit
 
 import nats.errors
 from nats.aio.client import Client
@@ -69,6 +70,11 @@ class NatsBus:
     def __init__(self, url: str, *, name: str) -> None:
         self._url = url
         self._name = name
+        self._where = urlsplit(url).netloc.rpartition("@")[2] or url
+        """For people: without the password."""
+        self._why = "no answer"
+        """What the newest attempt to connect came to."""
+        self._told_away = False
         self._client: Client | None = None
         self._subscriptions: dict[NatsBusSubscription, None] = {}
         self._watchers = Watchers()
@@ -93,7 +99,7 @@ class NatsBus:
             async with asyncio.timeout(wait_s):
                 await self._up.wait()
         except TimeoutError:
-            _log.warning("NATS does not answer; working without it, at the pace of the sweeps")
+            self._tell_away()
 
     @property
     def connected(self) -> bool:
@@ -158,6 +164,16 @@ class NatsBus:
         """Takes a subscription out of those that every new connection gets."""
         self._subscriptions.pop(subscription, None)
 
+    def _tell_away(self) -> None:
+        text = "NATS at %s is away (%s); working without it, at the pace of the sweeps"
+        _log.warning(text, self._where, self._why)
+        self._told_away = True
+
+    def _tell_back(self) -> None:
+        if self._told_away:
+            _log.info("NATS at %s is back", self._where)
+        self._told_away = False
+
     # ── connection ──────────────────────────────────────────────────────────────────────────
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:  # pyright: ignore[reportPrivateUsage] -- typeshed's own name for it
@@ -190,6 +206,7 @@ class NatsBus:
             try:
                 await self._connect(client)
                 self._client = client
+                self._tell_back()
                 await self._came_up()
                 # nats-py reconnects by itself; where it gives up, or lost a transport without
                 # noticing, we begin anew.
@@ -214,6 +231,7 @@ class NatsBus:
         async def on_reconnected() -> None:
             if self._client is client and not gone.is_set():
                 self._up.set()
+                self._tell_back()
                 # Not awaited here: the flush needs the reader, which starts after this returns.
                 self._spawn(self._announce(), "nats-announce")
 
@@ -263,6 +281,7 @@ class NatsBus:
             self.dropped += 1
             self._watchers.tell(SignalKind.OVERFLOWED, error.subject)
         else:
+            self._why = str(error) or type(error).__name__
             _log.debug("NATS: %s", error)
 
     def _went_down(self) -> None:
@@ -272,6 +291,9 @@ class NatsBus:
             self._outbox.clear()
             self._outbox_empty.set()
             self._watchers.tell(SignalKind.DISCONNECTED)
+            if not self._closing:
+                self._why = "the connection was lost"
+                self._tell_away()
 
     def _failed(self, client: Client, error: Exception) -> None:
         """Its flusher may have ended by the same error, and then nothing would leave any more."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -46,6 +47,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How long `open` waits for a server that does not answer yet."""
     durability_required: bool = True
     """Off only for throw-away servers of tests."""
+
+    @property
+    def where(self) -> str:
+        """The server's address for people: without the password."""
+        return urlsplit(self.url).netloc.rpartition("@")[2] or "its socket"
 
     def server_settings(self) -> dict[str, str]:
         """Settings of each session, sent with its start and so no statement of its own."""
@@ -165,7 +171,7 @@ async def _open_pool(
     options: Options, clock: Clock, draws: Draws
 ) -> "asyncpg.Pool[asyncpg.Record]":
     deadline = clock.mono() + options.start_s
-    attempt = 0
+    attempt, told = 0, ""
     while True:
         attempt += 1
         try:
@@ -174,7 +180,9 @@ async def _open_pool(
             wait = backoff.delay_s(backoff.RECONNECT, attempt, draws.unit())
             if clock.mono() + wait >= deadline:
                 raise
-            _log.info("waiting for Postgres (attempt %d): %s", attempt, error.detail)
+            if error.detail != told:
+                told = error.detail
+                _log.info("waiting for Postgres at %s: %s", options.where, told)
             await clock.sleep(wait)
 
 

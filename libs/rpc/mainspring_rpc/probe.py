@@ -31,14 +31,17 @@ def is_serving(answer: health_pb2.HealthCheckResponse) -> bool:
 
 def main(arguments: list[str]) -> int:
     """The exit status."""
-    match arguments:
-        case [address]:
-            return 0 if asyncio.run(serving(address)) else 1
-        case [address, seconds]:
-            return 0 if asyncio.run(serving(address, float(seconds))) else 1
-        case _:
-            sys.stderr.write(f"{__doc__}\n")
-            return _USAGE
+    try:
+        match arguments:
+            case [address]:
+                return 0 if asyncio.run(serving(address)) else 1
+            case [address, seconds]:
+                return 0 if asyncio.run(serving(address, float(seconds))) else 1
+            case _:
+                sys.stderr.write(f"{__doc__}\n")
+    except ValueError as error:
+        sys.stderr.write(f"{' '.join(arguments)}: {error}\n")
+    return _USAGE
 
 
 if __name__ == "__main__":

@@ -144,6 +144,8 @@ class Worker:
             reading.cancel()
             # The core knows no streams apart: nothing of this one is heard once the next opens.
             await asyncio.gather(reading, *others, return_exceptions=True)
+        if steady:
+            self._told_at = -math.inf  # another outage than the last one
         # Both ends see a break; one line tells it.
         self._say_why(next(iter(done)))
         return steady
@@ -164,7 +166,7 @@ class Worker:
         loud = now - self._told_at >= NO_ENGINE_TOLD_S
         if loud:
             self._told_at = now
-        level = logging.WARNING if loud else logging.INFO
+        level = logging.WARNING if loud else logging.DEBUG
         _LOG.log(level, "no stream to an engine (%s), trying again", broken.detail)
 
     async def _read(self, stream: EngineStream, attempts: Attempts) -> None:

@@ -1,13 +1,17 @@
 """How long a worker waits before its next stream."""
 
 import asyncio
+import logging
+
+import pytest
 
 from mainspring_kernel.backoff import RECONNECT, bound_s
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_workstream.attempt import Attempt
 from mainspring_workstream.core import WorkerCore
-from mainspring_workstream.limits import STEADY_S
+from mainspring_workstream.limits import NO_ENGINE_TOLD_S, STEADY_S
+from mainspring_workstream.link import EngineStream, LinkBroken
 from mainspring_workstream.queue_link import QueueEngineLink
 from mainspring_workstream.work import Worker
 from tests.unit.worker.fake_engine import FakeEngine
@@ -57,3 +61,37 @@ async def test_streams_that_end_soon_after_their_attach_are_opened_ever_later() 
     assert clock.waits[8:] == [RECONNECT.first_s / 2], "after one that lived"
     worker.halt()
     await running
+
+
+class NoEngine:
+    """Nobody is there; `tries` are counted until `enough`."""
+
+    def __init__(self, enough: int) -> None:
+        self._left = enough
+        self.enough = asyncio.Event()
+
+    async def open(self) -> EngineStream:
+        self._left -= 1
+        if self._left <= 0:
+            self.enough.set()
+        reason = "nowhere:1 does not accept connections"
+        raise LinkBroken(reason)
+
+    async def close(self) -> None:
+        return
+
+
+async def test_an_engine_that_is_away_is_told_now_and_then_and_not_with_each_try(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "mainspring_workstream")
+    link, clock = NoEngine(enough=100), Hasty()
+    worker = Worker(core=WorkerCore(identity(1)), link=link, clock=clock, draws=Middle(1))
+    running = asyncio.create_task(worker.run(idle))
+
+    await link.enough.wait()
+    worker.halt()
+    await running
+
+    assert len(caplog.messages) == 1 + sum(clock.waits) // NO_ENGINE_TOLD_S
+    assert "nowhere:1" in caplog.messages[0]
