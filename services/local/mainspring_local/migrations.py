@@ -30,14 +30,14 @@ def create_roles(
 async def apply(
     server: Postgres, root: Path, say: Callable[[str], None], database: str = DATABASE
 ) -> None:
-    """Applies what is pending, in one global order. Raises StartProblem."""
+    """Applies what is pending, in the order of the versions. Raises StartProblem."""
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "dbmate"),
         "--no-dump-schema",
         "--migration-lock",
         f"--migrations-dir={root / 'migrations'}",
         "up",
-        "--strict",
+        # Not --strict: a version's `post` comes when later `pre` were applied.
         # Not an argument, because a command line can be read by every user of the machine.
         env=server.environment
         | {"DATABASE_URL": f"{server.url(database=database)}?sslmode=disable"},
