@@ -78,6 +78,7 @@ class _Tries(Generic[T]):
         """Until one succeeds or the policy ends; why it did."""
         step = self._step
         while True:
+            await self._course.begin()
             self.begun += 1
             try:
                 arguments = self._given.once_more()

@@ -90,6 +90,10 @@ class Beats:
     async def kept(self, step: str) -> None:
         await call_on(self._loop, self._attempt.reported(step))
 
+    async def leased(self) -> None:
+        if not self._attempt.is_leased:
+            await call_on(self._loop, self._attempt.leased())
+
 
 async def recorded_at(attempt: Attempt, places: tuple[str, ...]) -> dict[str, StepRecord] | None:
     """What is recorded at these places; None where the engine cannot tell it apart."""

@@ -94,6 +94,10 @@ class Beats(Protocol):
         """Returns once all that was said is kept."""
         ...
 
+    async def leased(self) -> None:
+        """Returns while the task is surely this worker's: nothing is called before."""
+        ...
+
 
 class Unheard:
     """Where nobody keeps it: attempts in this process have it all the same."""
@@ -112,6 +116,9 @@ class Unheard:
     async def kept(self, step: str) -> None:
         """Nothing to wait for."""
         del step
+
+    async def leased(self) -> None:
+        """Nothing to wait for."""
 
 
 class Course:
@@ -149,6 +156,10 @@ class Course:
 
         self._begun = asyncio.get_running_loop().call_later(PROGRESS_BEGUN_S, say)
         return bound_s
+
+    async def begin(self) -> None:
+        """Before each attempt. A worker that stood still may find what others have done since."""
+        await self._beats.leased()
 
     def rest(self) -> None:
         """No attempt is under way any more."""

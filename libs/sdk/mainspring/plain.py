@@ -71,6 +71,7 @@ async def _attempt(
     beats: Beats,
 ) -> PlainResult:
     course = Course(beats, "")
+    await course.begin()
     try:
         args, kwargs = _arguments(step, input_)
         # This coroutine is a task of its own, so no workflow's place reaches the step.

@@ -132,11 +132,18 @@ class Attempt:
             # Several may wait for one answer: the end of one of them is not the others'.
             await asyncio.shield(answered)
 
+    @property
+    def is_leased(self) -> bool:
+        """Whether the lease surely holds. From any thread."""
+        return self._core.leased(self.held, self._clock.mono())
+
     async def leased(self) -> None:
         """Returns while the lease surely holds; waits for its renewal after its local end."""
-        while not self._core.leased(self.held, self._clock.mono()):
-            self._renewed = asyncio.get_running_loop().create_future()
-            await self._renewed
+        while not self.is_leased:
+            if self._renewed is None or self._renewed.done():
+                self._renewed = asyncio.get_running_loop().create_future()
+            # Several may wait for one renewal: the end of one of them is not the others'.
+            await asyncio.shield(self._renewed)
 
     async def recorded(self, after: str = "", places: tuple[str, ...] = ()) -> History:
         """A page of the recorded steps behind `after`, or at these places alone.

@@ -134,8 +134,8 @@ class WorkerCore:
         self._attached = False
         self._asked_at = None
 
-    def receive(self, frame: ToWorker, now: float) -> list[Action]:
-        """What to do about a frame."""
+    def receive(self, frame: ToWorker, now: float, *, since: float | None = None) -> list[Action]:
+        """What to do about a frame, which was sent `since` then at the earliest; None for now."""
         self._asked_at = None
         actions: list[Action] = []
         if frame.attached is not None:
@@ -144,7 +144,7 @@ class WorkerCore:
             self._wanted.pop(config.hash, None)
             actions.append(Configured(config))
         for task in frame.tasks:
-            self._accept(task, now, actions)
+            self._accept(task, now, now if since is None else since, actions)
         self._answers(frame, actions)
         for held in frame.renewed:
             self._renew(held, actions)
@@ -168,7 +168,7 @@ class WorkerCore:
         self._out.configs_wanted = list(self._wanted)
         actions.append(Joined())
 
-    def _accept(self, task: Task, now: float, actions: list[Action]) -> None:
+    def _accept(self, task: Task, now: float, since: float, actions: list[Action]) -> None:
         held = task.held
         known = self._newest.get(held.task_id)
         if known is not None and known.fence >= held.fence:
@@ -179,7 +179,7 @@ class WorkerCore:
         if self.draining:
             self._out.returned.append(held)
             return
-        self._entries[held] = Entry(now + self._lease_s - LEASE_MARGIN_S)
+        self._entries[held] = Entry(since + self._lease_s - LEASE_MARGIN_S)
         self._newest[held.task_id] = held
         self._unnamed[held] = now
         self._busy += 1

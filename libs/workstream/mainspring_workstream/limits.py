@@ -7,6 +7,9 @@ from mainspring_kernel.limits import DRAIN_S, LEASE_RENEW_AFTER_S, LEASE_S
 LEASE_MARGIN_S: Final = LEASE_RENEW_AFTER_S + 0.5
 """Taken off a lease on this side: a renewal may leave a lease that is up to LEASE_RENEW_AFTER_S old
 as it is, and clocks drift a little."""
+AWAKE_S: Final = 1.0
+"""How often a worker looks at the clock, to know what of a lease it may have slept through: a task
+counts as leased since the last look but one."""
 BEATS_PER_LEASE: Final = 3
 """Two beats in a row may be lost before a lease ends."""
 ATTACH_TIMEOUT_S: Final = 5.0

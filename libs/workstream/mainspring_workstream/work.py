@@ -1,7 +1,8 @@
 """Keeps one stream with an engine, whatever breaks, and runs the tasks that come over it.
 
-One writer, one reader and two beaters per stream. The writer has no timer: it sends what there is
-as soon as there is something, and what comes up during a send rides the next frame.
+One writer, one reader, two beaters and a look at the clock per stream. The writer has no timer: it
+sends what there is as soon as there is something, and what comes up during a send rides the next
+frame.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.limits import (
     ATTACH_TIMEOUT_S,
+    AWAKE_S,
     BEATS_PER_LEASE,
     DRAIN_ACK_S,
     DRAIN_WORK_S,
@@ -48,6 +50,8 @@ class Worker:
         self._joined = asyncio.Event()
         self._given = asyncio.Event()
         self._beat_at = 0.0
+        self._looks = (0.0, 0.0)
+        """When this process last looked what had come, and the time before."""
         self._told_at = -math.inf
         self._attempts: Attempts | None = None
         self.configs = Configs(want=self._want_config, forget=core.drop_config)
@@ -121,12 +125,14 @@ class Worker:
             return False
         began = self._clock.mono()
         first = self._core.open_stream(began)
+        self._looks = (began, began)
         self._joined.clear()
         reading = asyncio.create_task(self._read(stream, attempts), name="read")
         others = (
             asyncio.create_task(self._write(stream, first), name="write"),
             asyncio.create_task(self._beats(), name="beat"),
             asyncio.create_task(self._first_beats(), name="first beat"),
+            asyncio.create_task(self._look(), name="look"),
             asyncio.create_task(self._until_drained(), name="drained"),
         )
         for role in (reading, *others):
@@ -179,7 +185,10 @@ class Worker:
             raise LinkBroken(reason) from None
         while True:
             leaving = False
-            for action in self._core.receive(frame, self._clock.mono()):
+            # What a process finds that stood still may be as old as that: so it came since the
+            # look before the last one, which may be the first since then.
+            now, since = self._clock.mono(), self._looks[0]
+            for action in self._core.receive(frame, now, since=since):
                 leaving = attempts.act(action) or leaving
             self._joined.set()
             if self._core.unnamed:
@@ -227,6 +236,12 @@ class Worker:
                 await self._clock.sleep(FIRST_BEAT_S)
                 if self._core.first_beat(self._clock.mono()):
                     self._wake.set()
+
+    async def _look(self) -> None:
+        """By these looks a process knows that it stood still, and since when."""
+        while True:
+            await self._clock.sleep(AWAKE_S)
+            self._looks = (self._looks[1], self._clock.mono())
 
     async def _until_drained(self) -> None:
         await self._drained.wait()

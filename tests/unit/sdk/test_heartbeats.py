@@ -53,6 +53,9 @@ class Shelf:
         said = [details for of, details in self.said if of == step]
         self.kept_by_step |= {step: said[-1]} if said else {}
 
+    async def leased(self) -> None:
+        """It is always his."""
+
 
 async def attempt(one: "Step[..., object]", shelf: Shelf, *, failures: int = 0) -> PlainResult:
     return await attempt_plain(
