@@ -294,3 +294,27 @@ async def test_a_planted_violation_is_found(vandal: Database, name: str) -> None
             raise UndoneError
 
     assert found
+
+
+def ended_by_a_fork(session: UUID, seq: int) -> str:
+    payload = b'{"data":{"tool_call_id":"open"}}'.hex()
+    return (
+        "insert into log.event (session_id, seq, type, ts_ms, payload, deltas_before, h) values"
+        f" ('{session}', {seq}, 'tool.completed', 1, '\\x{payload}', 0, '\\x00');"
+    )
+
+
+async def test_each_fork_ends_the_open_calls_for_itself_and_once(vandal: Database) -> None:
+    ended = ended_by_a_fork(DONE, 1) + ended_by_a_fork(OPEN, 1)
+    forks = Query(name="forks", purpose="Two of one moment.", sql=LOOSE + ended)
+    again = Query(name="again", purpose="One of them again.", sql=ended_by_a_fork(OPEN, 2))
+    found: list[tuple[str, ...]] = []
+
+    with suppress(UndoneError):
+        async with vandal.transaction() as tx:
+            for planted in (forks, again):
+                await tx.execute(planted)
+                found.append((await checks.ask(tx, INVARIANTS["calls_have_one_result"])).violating)
+            raise UndoneError
+
+    assert found == [(), (str(OPEN),)]

@@ -51,9 +51,11 @@ select
 from examined;
 
 -- name: calls_have_one_result
--- A tool call has one result, and none is open once its turn has ended.
+-- A tool call has one result, and none is open once its turn has ended. Results by which a fork
+-- ends the calls that were open where it began stand in its own log, and in no turn.
 with calls as (
     select
+        session_id,
         turn_id,
         replace(convert_from(payload, 'UTF8'), '\u0000', '\u0001')::jsonb
         -> 'data' -> 'tool_call' ->> 'id' as call_id,
@@ -62,6 +64,7 @@ with calls as (
     where type = 'tool.started'
     union all
     select
+        session_id,
         turn_id,
         replace(convert_from(payload, 'UTF8'), '\u0000', '\u0001')::jsonb
         -> 'data' ->> 'tool_call_id' as call_id,
@@ -72,18 +75,18 @@ with calls as (
 
 examined as (
     select
-        c.turn_id,
+        coalesce(c.turn_id, c.session_id) as place,
         sum(c.results) = 1
         or (sum(c.results) = 0 and coalesce(min(w.outcome), 0) = 0) as holds
     from calls as c
     left join engine.workflow as w on c.turn_id = w.id
-    group by c.turn_id, c.call_id
+    group by coalesce(c.turn_id, c.session_id), c.call_id
 )
 
 select
     count(*) as examined,
     coalesce(
-        (array_agg(turn_id::text order by turn_id) filter (where not holds))[1:20], '{}'
+        (array_agg(place::text order by place) filter (where not holds))[1:20], '{}'
     ) as violating
 from examined;
 
