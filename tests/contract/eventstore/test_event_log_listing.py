@@ -5,8 +5,8 @@ from msgspec import json
 from msgspec.structs import replace
 
 from mainspring_eventstore.domain import limits
-from mainspring_eventstore.usecases.listing import Listed, list_events
-from mainspring_schema.events import Context, Payload
+from mainspring_eventstore.usecases.listing import Listed, Taken, Window, list_events
+from mainspring_schema.events import Context, Payload, StoredEvent
 from mainspring_schema.grants import AppendEvent
 from mainspring_schema.listing import EventFilter
 from tests.contract.eventstore.event_log import IDS, Story, World
@@ -167,6 +167,19 @@ async def test_payload_filters_keep_cursors_limits_and_totals(
     assert [event.seq for event in oldest.events] == [6, 8, 10]
     assert before == [6, 8]
     assert (newest.total, oldest.total) == (10, 10)
+
+
+@pytest.mark.parametrize(("newest", "kept"), [(True, [7, 8, 9]), (False, [1, 2, 3])])
+def test_no_more_is_kept_of_a_search_than_an_answer_has_room_for(
+    monkeypatch: pytest.MonkeyPatch, newest: bool, kept: list[int]
+) -> None:
+    monkeypatch.setattr(limits, "READ_BYTES_MAX", 3_600 if newest else 3_400)
+    taken = Taken(Window(after_seq=0, before_seq=None, limit=1_000, newest=newest))
+
+    for seq in range(1, 10):
+        taken.offer(StoredEvent(seq=seq, type="x", ts_ms=1, payload=b"x" * 1_000))
+
+    assert [event.seq for event in taken.kept] == kept
 
 
 async def test_an_unknown_or_foreign_session_lists_nothing(world: World, told: Story) -> None:

@@ -25,7 +25,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     total: int
 
 
-class _Window(Struct, frozen=True, kw_only=True):
+class Window(Struct, frozen=True, kw_only=True):
     """A stretch of the matching events: its oldest `limit`, or its newest."""
 
     after_seq: int
@@ -73,20 +73,20 @@ def _within_bytes(events: tuple[StoredEvent, ...], *, newest: bool) -> tuple[Sto
     return tuple(reversed(kept)) if newest else tuple(kept)
 
 
-def _windows(wanted: EventFilter) -> tuple[_Window, ...]:
+def _windows(wanted: EventFilter) -> tuple[Window, ...]:
     """In ascending order and without overlap. `around` takes `window` events on each side."""
     after = min(wanted.after_seq or 0, bounds.INT8_MAX - 1)
     before = None if wanted.before_seq is None else min(wanted.before_seq, bounds.INT8_MAX)
     if wanted.around is None:
         limit = max(1, min(wanted.limit, limits.PAGE_ROWS_MAX))
         newest = wanted.after_seq is None
-        return (_Window(after_seq=after, before_seq=before, limit=limit, newest=newest),)
+        return (Window(after_seq=after, before_seq=before, limit=limit, newest=newest),)
     side = max(0, min(wanted.window, limits.EVENTS_AROUND_ROWS_MAX))
     around = min(wanted.around, bounds.INT8_MAX)
     until = around if before is None else min(before, around)
     since = max(after, around - 1)
-    earlier = _Window(after_seq=after, before_seq=until, limit=side, newest=True)
-    later = _Window(after_seq=since, before_seq=before, limit=side + 1, newest=False)
+    earlier = Window(after_seq=after, before_seq=until, limit=side, newest=True)
+    later = Window(after_seq=since, before_seq=before, limit=side + 1, newest=False)
     return (earlier, later) if side else (later,)
 
 
@@ -95,13 +95,11 @@ async def _scan(
     session_id: UUID,
     org_id: UUID,
     wanted: EventFilter,
-    windows: tuple[_Window, ...],
+    windows: tuple[Window, ...],
 ) -> Listed:
     """Looks at every candidate, because only its payload says whether it matches."""
     columns = matching.columns_of(wanted)
-    taken: list[deque[StoredEvent]] = [
-        deque(maxlen=window.limit if window.newest else None) for window in windows
-    ]
+    taken = [Taken(window) for window in windows]
     total = 0
     while True:
         page = await store.list_events(
@@ -111,15 +109,40 @@ async def _scan(
             if not matching.fits_payload(event.payload, wanted):
                 continue
             total += 1
-            for window, kept in zip(windows, taken, strict=True):
-                if _inside(event, window) and (window.newest or len(kept) < window.limit):
-                    kept.append(event)
+            for one in taken:
+                one.offer(event)
         if len(page) < bounds.SCAN_PAGE_ROWS:
-            return Listed(events=tuple(e for kept in taken for e in kept), total=total)
+            return Listed(events=tuple(event for one in taken for event in one.kept), total=total)
         columns = structs.replace(columns, after_seq=page[-1].seq)
 
 
-def _inside(event: StoredEvent, window: _Window) -> bool:
+class Taken:
+    """What of the matching events a window holds, as far as one answer has room for it."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._left = bounds.READ_BYTES_MAX
+        self.kept: deque[StoredEvent] = deque()
+
+    def offer(self, event: StoredEvent) -> None:
+        """The next one. Behind a cursor the first are kept, of the newest page the last."""
+        if not _inside(event, self._window) or (not self._window.newest and self._is_full):
+            return
+        self.kept.append(event)
+        self._left -= bytes_of(event)
+        while self._window.newest and self._is_over:
+            self._left += bytes_of(self.kept.popleft())
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.kept) >= self._window.limit or self._left < 0
+
+    @property
+    def _is_over(self) -> bool:
+        return len(self.kept) > self._window.limit or (self._left < 0 and len(self.kept) > 1)
+
+
+def _inside(event: StoredEvent, window: Window) -> bool:
     return event.seq > window.after_seq and (
         window.before_seq is None or event.seq < window.before_seq
     )
