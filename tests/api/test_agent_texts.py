@@ -39,6 +39,29 @@ async def test_what_is_exported_is_read_back_as_the_same_agent(
     assert again.content == text.content
 
 
+@pytest.mark.parametrize(
+    ("texts", "names"),
+    [
+        (["Count.", "Sing."], ["imported-agent", "imported-agent-2"]),
+        (["# Role\nCount.", "# Role\nSing."], ["role", "role-2"]),
+    ],
+)
+async def test_a_prompt_without_a_name_becomes_an_agent_of_its_own(
+    client: httpx.AsyncClient, texts: list[str], names: list[str]
+) -> None:
+    headers = {"Content-Type": "text/plain"}
+
+    made = [
+        await client.post(f"{V1}/agents/import", content=text, headers=headers) for text in texts
+    ]
+    first = await client.get(f"{V1}/agents/{made[0].json()['id']}")
+
+    assert [reply.status_code for reply in made] == [201, 201]
+    assert [reply.json()["name"] for reply in made] == names
+    assert [reply.json()["system_prompt"] for reply in made] == texts
+    assert first.json() == made[0].json()
+
+
 async def test_an_unknown_form_is_refused(client: httpx.AsyncClient) -> None:
     agent = await made_agent(client)
 

@@ -39,7 +39,8 @@ def test_json_is_read() -> None:
     [("You help.\nAlways.", "imported-agent"), ("# Support Desk, EU\n\nHelp.", "support-desk-eu")],
 )
 def test_any_other_text_is_a_prompt(text: str, name: str) -> None:
-    assert agent_text.read(text) == {"name": name, "system_prompt": text}
+    assert agent_text.read(text) == {"system_prompt": text}
+    assert agent_text.name_for(text) == name
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ _NAME_WORDS_MAX: Final = 6
 
 
 def read(text: str) -> Json:
-    """The members of an agent. Raises ValidationFailed for front matter or JSON that is none."""
+    """The members of an agent; of what is nothing but a prompt, the prompt alone.
+
+    Raises ValidationFailed for front matter or JSON that is none.
+    """
     front = _FRONT.match(text)
     if front is not None:
         prompt = text[front.end() :].removeprefix("\n").removesuffix("\n")
@@ -37,7 +40,14 @@ def read(text: str) -> Json:
     if not prompt:
         msg = "there is nothing to import"
         raise ValidationFailed(msg)
-    return {"name": _name_of(prompt), "system_prompt": prompt}
+    return {"system_prompt": prompt}
+
+
+def name_for(prompt: str) -> str:
+    """What an agent may be called whose text says no name: its heading, if it has one."""
+    first = prompt.partition("\n")[0].lower()
+    words = _WORDS.findall(first)[:_NAME_WORDS_MAX] if first.startswith("#") else []
+    return "-".join(words)[:64].strip("-") or _PROMPT_NAME
 
 
 def write(members: Json) -> str:
@@ -81,9 +91,3 @@ def _yaml(text: str) -> object:
         return read_yaml(text)
     except NotPlain as error:
         raise ValidationFailed(str(error)) from error
-
-
-def _name_of(prompt: str) -> str:
-    first = prompt.partition("\n")[0].lower()
-    words = _WORDS.findall(first)[:_NAME_WORDS_MAX] if first.startswith("#") else []
-    return "-".join(words)[:64].strip("-") or _PROMPT_NAME

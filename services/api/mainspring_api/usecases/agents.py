@@ -54,6 +54,19 @@ async def upsert(
     return Upserted(agent=agent, created=True)
 
 
+async def add(tx: Transaction, draft: AgentDraft, *, new_id: AgentId, now_ms: int) -> Agent:
+    """A new agent, whose name is the draft's, or that with a number behind it if it is taken.
+
+    Raises Conflict where too many names are taken.
+    """
+    name = await _free_name(tx, check_name(draft.name))
+    harness_id = await _harness_id(tx, draft.harness)
+    free = msgspec.structs.replace(draft, name=name)
+    agent = await _new(tx, free, new_id, harness_id, now_ms)
+    await tx.put_agent(agent)
+    return agent
+
+
 async def _new(
     tx: Transaction, draft: AgentDraft, id_: AgentId, harness_id: HarnessId, now_ms: int
 ) -> Agent:

@@ -61,9 +61,15 @@ class ExportQuery(Struct, frozen=True, kw_only=True):
     other_statuses=(200,),
 )
 async def import_agent(call: Call[TextBody, ImportQuery]) -> Reply:
-    """Creates an agent from its text, or brings the one with its name up to date."""
+    """Creates an agent from its text, or brings the one with its name up to date.
+
+    A text that is nothing but a prompt names no agent: it becomes a new one.
+    """
     services = call.services
     members = agent_text.read(_text(call))
+    is_prompt = members.keys() == {"system_prompt"}
+    if is_prompt:
+        members["name"] = agent_text.name_for(str(members["system_prompt"]))
     try:
         body = msgspec.convert(members, AgentBody)
     except msgspec.ValidationError as error:
@@ -71,13 +77,11 @@ async def import_agent(call: Call[TextBody, ImportQuery]) -> Reply:
     draft = agent_draft(body, None, services.registry)
 
     async def work(tx: Transaction) -> Answer:
-        done = await agents.upsert(
-            tx,
-            draft,
-            given_id=None,
-            new_id=AgentId(services.ids.uuid7()),
-            now_ms=call.now_ms,
-        )
+        new_id, now_ms = AgentId(services.ids.uuid7()), call.now_ms
+        if is_prompt:
+            made = await agents.add(tx, draft, new_id=new_id, now_ms=now_ms)
+            return json_answer(agent_view(made), status=201)
+        done = await agents.upsert(tx, draft, given_id=None, new_id=new_id, now_ms=now_ms)
         return json_answer(agent_view(done.agent), status=201 if done.created else 200)
 
     return reply_of(await once(services.store, call.org_id, call.key, work))
