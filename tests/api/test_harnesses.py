@@ -100,6 +100,23 @@ async def test_an_archived_harness_is_deleted_once_nobody_names_it(
     assert (await client.post(f"{V1}/harnesses/base/delete")).status_code == 403
 
 
+async def test_no_session_begins_with_an_archived_harness_but_agents_that_name_it_go_on(
+    client: httpx.AsyncClient,
+) -> None:
+    harness = await made(client, "ground", system_prompt="Ground.")
+    agent = await made_agent(client, harness_id=harness["id"])
+    await client.delete(f"{V1}/harnesses/{harness['id']}")
+
+    by_id = await client.post(f"{V1}/sessions", json={"harness_id": harness["id"]})
+    by_name = await client.post(f"{V1}/sessions", json={"harness_name": "ground"})
+    session = await made_session(client, agent_id=agent["id"])
+
+    for refused in (by_id, by_name):
+        assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+        assert refused.json()["detail"] == "the harness is archived"
+    assert session["harness_id"] == harness["id"]
+
+
 async def test_an_archived_agent_is_deleted_and_its_sessions_go_on(
     client: httpx.AsyncClient,
 ) -> None:

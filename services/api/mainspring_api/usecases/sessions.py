@@ -67,7 +67,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
 async def create(
     tx: Transaction, draft_: SessionDraft, *, id_: SessionId, ids: Ids, now_ms: int
 ) -> SessionView:
-    """Raises NotFound for an unknown agent, harness or workspace, and as `write_initial` does."""
+    """Raises as `check` does, and as `write_initial` does."""
     chosen = await _chosen(tx, draft_)
     tiers = chosen.tiers
     harness = tiers.harnesses[-1]
@@ -98,7 +98,10 @@ async def create(
 
 
 async def check(tx: Transaction, draft_: SessionDraft) -> None:
-    """Whether such a session could be made. Raises NotFound, ValidationFailed."""
+    """Whether such a session could be made.
+
+    Raises NotFound for an unknown agent, harness or workspace, ValidationFailed for one archived.
+    """
     await _chosen(tx, draft_)
     if draft_.workspace_id is not None:
         await files.check_workspace(tx, draft_.workspace_id)
@@ -117,7 +120,11 @@ async def _chosen(tx: Transaction, draft_: SessionDraft) -> _Choice:
         raise NotFound
     chosen = await _agent(tx, draft_)
     if draft_.harness is not None:
-        harness_id = (await harnesses.get(tx, draft_.harness)).id
+        harness = await harnesses.get(tx, draft_.harness)
+        if harness.status != "active":
+            msg = "the harness is archived"
+            raise ValidationFailed(msg)
+        harness_id = harness.id
     elif chosen is not None:
         harness_id = chosen.agent.harness_id
     else:
