@@ -165,7 +165,8 @@ class Task(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     `tail` the newest events the worker may not know. `recorded` is the whole history of a workflow
     where the engine has it at hand; None has the worker ask. `started`: an earlier attempt started
     the effect and was lost, so it is not called again: the tool's probe is asked. `failures` counts
-    the attempts that failed. `progress` is what the handlers of earlier attempts said last.
+    the attempts that failed. `progress` is what the handlers of earlier attempts said last. Its
+    lease began `age_ms` before it was sent, at the earliest; 0 where that is not worth telling.
     """
 
     held: Held
@@ -179,6 +180,7 @@ class Task(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     started: bool = False
     failures: int = 0
     progress: tuple[StepProgress, ...] = ()
+    age_ms: int = 0
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -179,7 +179,8 @@ class WorkerCore:
         if self.draining:
             self._out.returned.append(held)
             return
-        self._entries[held] = Entry(since + self._lease_s - LEASE_MARGIN_S)
+        leased_s = min(since, now - task.age_ms / 1000)
+        self._entries[held] = Entry(leased_s + self._lease_s - LEASE_MARGIN_S)
         self._newest[held.task_id] = held
         self._unnamed[held] = now
         self._busy += 1

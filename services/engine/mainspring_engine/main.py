@@ -72,7 +72,6 @@ from mainspring_runtime.listeners import Listeners
 
 _CONNECTIONS_MAX: Final = 7
 """Two lanes, a claim, beats, releases and sweeps, and what a person asks."""
-WitnessFactory = Callable[[Agents], Witness]
 
 
 class Engine:
@@ -85,7 +84,7 @@ class Engine:
         gates: GateStore,
         backstage: Backstage,
         bus: Bus,
-        witness: WitnessFactory,
+        witness: Callable[[Agents], Witness],
         clock: Clock,
         ids: Ids,
         draws: Draws,
@@ -181,6 +180,7 @@ class Engine:
             gates=self.gates,
             pressure=self._pressure,
             announcer=self._announcer,
+            clock=self._clock,
         )
 
     def _back_office(self, backstage: Backstage, gates: GateStore, ids: Ids) -> BackOffice:

@@ -345,7 +345,7 @@ class Worker:
 
     @property
     def claim(self) -> Claim:
-        return Claim(incarnation=self.id, attach_number=self.attach_number)
+        return Claim(incarnation=self.id, attach_number=self.attach_number, taken_s=0)
 
     def renewal(self, held: Held) -> Renewal:
         return Renewal(held=held, incarnation=self.id)

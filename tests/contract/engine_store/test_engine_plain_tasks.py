@@ -76,7 +76,7 @@ async def test_a_task_is_inserted_claimed_for_a_stream_that_is_its_workers_newes
     world: World, worker: Worker, queue: str
 ) -> None:
     mine = plain(queue, claim=worker.claim)
-    stale = Claim(incarnation=worker.id, attach_number=worker.attach_number - 1)
+    stale = Claim(incarnation=worker.id, attach_number=worker.attach_number - 1, taken_s=0)
     late = plain(queue, claim=stale)
 
     added = await world.store.plain.submit((mine, late))

@@ -118,7 +118,8 @@ class Noting:
     def __init__(self, claimed: list[Claimed]) -> None:
         self._claimed = claimed
 
-    def push_claimed(self, claimed: Claimed) -> None:
+    def push_claimed(self, claimed: Claimed, asked_s: float) -> None:
+        del asked_s
         self._claimed.append(claimed)
 
 

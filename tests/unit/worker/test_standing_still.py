@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.limits import FIRST_BEAT_S
@@ -37,6 +39,15 @@ def test_a_task_that_may_have_lain_for_a_lease_waits_for_its_renewal() -> None:
     core.receive(ToWorker(renewed=(held(1),)), 20.1)
 
     assert (fresh, core.leased(held(1), 20.1)) == (False, True)
+
+
+def test_a_task_that_its_engine_held_for_a_lease_waits_for_its_renewal() -> None:
+    core = attached_core()
+    late = msgspec.structs.replace(task(held(1)), age_ms=LEASE_MS)
+
+    core.receive(ToWorker(tasks=(late, task(held(2)))), 20.0)
+
+    assert (core.leased(held(1), 20.0), core.leased(held(2), 20.0)) == (False, True)
 
 
 async def test_what_came_meanwhile_is_begun_once_it_is_renewed_and_never_where_it_is_lost() -> None:

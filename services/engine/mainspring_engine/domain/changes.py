@@ -90,10 +90,11 @@ class StepResult(Struct, frozen=True, kw_only=True):
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """For whom a new task is inserted already claimed."""
+    """For whom a new task is inserted already claimed; its lease begins after `taken_s`."""
 
     incarnation: UUID
     attach_number: int
+    taken_s: float
 
 
 class NewTask(Struct, frozen=True, kw_only=True):

@@ -102,6 +102,9 @@ PRESENCES_WAITING_MAX: Final = 20_000
 
 POSTGRES_SETTLE_S: Final = 10.0
 """No lease expires this soon after Postgres started: its outage was nobody's death."""
+AGE_TOLD_S: Final = 0.25
+"""A task that is younger goes to its worker without its age: a commit takes so long, and half of
+what a worker takes off a lease for clocks that drift."""
 WORKER_DEATHS_MAX: Final = 3
 """Counted deaths until a task is quarantined: it kills its workers."""
 DEATHS_FORGIVEN_MAX: Final = 3

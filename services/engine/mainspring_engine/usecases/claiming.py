@@ -164,7 +164,7 @@ class Claimer:
             # A route has several wants where credits are many; its marks are taken once.
             routes = dict.fromkeys(want.route for want in wants)
             marks = {route: self._backlog.take(route) for route in routes}
-            request = self._request(wants, marks)
+            request, asked_s = self._request(wants, marks), self._clock.mono()
             try:
                 claimed = await self._store.claim(request)
             except BaseException:
@@ -174,7 +174,7 @@ class Claimer:
                     self._backlog.put_back(route_marks)
                 raise
             self._tallies.claims.note(len(claimed))
-            self._push(wants, claimed)
+            self._push(wants, claimed, asked_s)
             self._settle(request, claimed)
 
     def _reserve_all(self) -> list[Want]:
@@ -254,13 +254,13 @@ class Claimer:
         )
         return tuple(share for share in found if share.lead > 0 or share.weight != 1)
 
-    def _push(self, wants: list[Want], claimed: tuple[Claimed, ...]) -> None:
+    def _push(self, wants: list[Want], claimed: tuple[Claimed, ...], asked_s: float) -> None:
         taken: dict[tuple[UUID, Route], int] = {}
         for task in claimed:
             key = (task.incarnation, task.route)
             taken[key] = taken.get(key, 0) + 1
             self._gates.passed(task.route, task.held.task_id)
-            self._pusher.push_claimed(task)
+            self._pusher.push_claimed(task, asked_s)
         self._shares.given(task.org_id for task in claimed)
         self._pressure.went(Group(task.route, task.org_id, task.priority) for task in claimed)
         for want in wants:

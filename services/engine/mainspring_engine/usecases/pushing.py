@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from mainspring_engine.domain.changes import Changes, Claim, NewTask
+from mainspring_engine.domain.limits import AGE_TOLD_S
 from mainspring_engine.domain.plain import NewPlain, trace_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import TaskKind
@@ -26,16 +27,22 @@ _STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
 class Origin(NamedTuple):
-    """What a task has of its workflow, and of the attempts before this one."""
+    """What a task has of its workflow, of its claim, and of the attempts before this one."""
 
     config_hash: bytes
     traceparent: str
+    claimed_s: float
+    """Before its lease began, by the monotonic clock."""
     started: bool = False
     progress: tuple[StepProgress, ...] = ()
 
 
 class Pusher:
-    """A task whose stream is gone is not pushed: `undelivered` is told, which releases it."""
+    """A task whose stream is gone is not pushed: `undelivered` is told, which releases it.
+
+    Each goes with its age since before its claim: an engine may have stood still meanwhile, and its
+    worker would begin what is another one's by now.
+    """
 
     def __init__(
         self,
@@ -69,12 +76,13 @@ class Pusher:
                 attachment,
                 _held_task(task, changes, self._clock.mono()),
                 payload=task.payload,
-                origin=Origin(workflow.config_hash, workflow.traceparent),
+                origin=Origin(workflow.config_hash, workflow.traceparent, task.claim.taken_s),
                 reads_log=task.kind is TaskKind.REASON,
                 recorded=_recorded(changes) if task.kind is TaskKind.WORKFLOW else None,
             )
 
-    def push_claimed(self, claimed: Claimed) -> None:
+    def push_claimed(self, claimed: Claimed, asked_s: float) -> None:
+        """A task that was claimed by what was asked then (monotonic)."""
         attachment = self._attachments.get(claimed.incarnation)
         if attachment is None:
             self._undelivered(claimed.held)
@@ -100,6 +108,7 @@ class Pusher:
             origin=Origin(
                 claimed.config_hash,
                 own_trace or claimed.traceparent,
+                asked_s,
                 claimed.started,
                 claimed.progress,
             ),
@@ -124,8 +133,14 @@ class Pusher:
             since_s=self._clock.mono(),
             traceparent=task.traceparent,
         )
-        origin = Origin(b"", task.traceparent)
-        self._push(attachment, of_its_own, payload=task.payload, origin=origin, reads_log=False)
+        origin = Origin(b"", task.traceparent, claim.taken_s)
+        self._push(
+            attachment,
+            of_its_own,
+            payload=task.payload,
+            origin=origin,
+            reads_log=False,
+        )
 
     def _note_wait(self, route: Route, task_id: UUID) -> None:
         """Of a first attempt: an id tells when its task was made, to the millisecond."""
@@ -144,6 +159,7 @@ class Pusher:
     ) -> None:
         self._attachments.hold(attachment, task)
         remembered = self._sessions.get(task.session_id) if reads_log else None
+        age_s = self._clock.mono() - origin.claimed_s
         if task.route is not None and is_go(task.route):
             self._sessions.note_worker(task.session_id, attachment.incarnation)
         attachment.outbox.task(
@@ -159,6 +175,7 @@ class Pusher:
                 started=origin.started,
                 failures=task.failures,
                 progress=origin.progress,
+                age_ms=0 if age_s < AGE_TOLD_S else round(age_s * 1000),
             )
         )
 

@@ -11,6 +11,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.gates import Gates
+from mainspring_kernel.clock import Clock
 
 
 class Seating:
@@ -24,12 +25,14 @@ class Seating:
         gates: Gates,
         pressure: Backpressure,
         announcer: Announcer,
+        clock: Clock,
     ) -> None:
         self._roster = roster
         self._backlog = backlog
         self._gates = gates
         self._pressure = pressure
         self._announcer = announcer
+        self._clock = clock
 
     def take(
         self,
@@ -54,7 +57,11 @@ class Seating:
         if seat is None:
             self._gates.withdrawn(route, task_id)
             return None
-        return Claim(incarnation=seat.incarnation, attach_number=seat.attach_number)
+        return Claim(
+            incarnation=seat.incarnation,
+            attach_number=seat.attach_number,
+            taken_s=self._clock.mono(),
+        )
 
     def refused(self, workflow_id: UUID) -> frozenset[UUID]:
         """Workers whose code does not fit it."""
