@@ -173,6 +173,9 @@ def test_a_turn_that_ended_says_how() -> None:
     ("dead", "moving", "advice"),
     [
         (letter("open"), False, "requeue"),
+        (letter("open"), False, "Mend what kills the workers"),
+        (letter("open", reason="exhausted"), False, "Mend what its attempts failed of"),
+        (letter("open", reason="no_progress"), False, "Start a worker that keeps it"),
         (letter("open", kind="workflow"), False, "/fork; POST dead-letters"),
         (letter("refused", refusal="superseded"), False, "superseded"),
         (letter("requeueing", due_ms=NOW + 5), True, "when it is due"),

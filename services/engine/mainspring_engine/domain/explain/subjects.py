@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from mainspring_engine.domain import loss, plain
 from mainspring_engine.domain.explain import tasks
 from mainspring_engine.domain.explain.delayed import CODE_DIFFERS
 from mainspring_engine.domain.explain.snapshot import Snapshot
@@ -257,9 +258,9 @@ def _letter(letter: LetterView) -> Reason:
     match letter.status:
         case "open" if letter.kind in ("workflow", "step"):
             fork = f"workflows/{to_wire(Prefix.WORKFLOW, letter.workflow_id)}/fork"
-            advice = f"Mend what kills the workers, then POST {fork}; POST {path}/discard."
+            advice = f"{_mended(letter)}, then POST {fork}; POST {path}/discard."
         case "open":
-            advice = f"Mend what kills the workers, then POST {path}/requeue, or …/discard."
+            advice = f"{_mended(letter)}, then POST {path}/requeue, or …/discard."
         case "refused":
             advice = f"It could not be requeued ({letter.refusal}): POST {path}/discard."
         case "requeueing":
@@ -276,6 +277,17 @@ def _letter(letter: LetterView) -> Reason:
         since_ms=letter.died_ms,
         until_ms=letter.due_ms if letter.status == "requeueing" else None,
     )
+
+
+def _mended(letter: LetterView) -> str:
+    """What is to be done before it is tried again."""
+    match letter.reason:
+        case plain.EXHAUSTED:
+            return "Mend what its attempts failed of"
+        case loss.NO_PROGRESS:
+            return "Start a worker that keeps it, or mend code that goes round and round"
+        case _:
+            return "Mend what kills the workers"
 
 
 def _session(snapshot: Snapshot) -> Told:
