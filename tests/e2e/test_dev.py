@@ -85,7 +85,7 @@ def test_it_shows_a_turn_with_tool_calls_and_keeps_its_spans(start: Starter) -> 
 
     assert stack.wait() == 0
     assert any(line.startswith("tool ") and "get_weather" in line for line in stack.lines)
-    spans = trace.of_session(trace.load(stack.home / "traces"), session)
+    spans = trace.of_one(trace.load(stack.home / "traces"), session)
     names = {span.name for span in spans}
     assert {"invoke_agent demo-assistant", "execute_tool get_weather"} <= names
 

@@ -45,7 +45,7 @@ async def spans_of(
     """
 
     def spans() -> list[Span]:
-        return trace.of_session(trace.load(rig.home.traces), session_id)
+        return trace.of_one(trace.load(rig.home.traces), session_id)
 
     def complete() -> bool:
         known = [span.name for span in spans()]

@@ -85,10 +85,10 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("migrate", help="apply the migrations")
     verbs.add_parser("down", help="stop the stack, also what a crashed one left behind")
     verified = verbs.add_parser("verify", help="ask every invariant, or check one session")
-    traced = verbs.add_parser("trace", help="print the spans of a session's turns as a tree")
-    shown_id = "session_…, as the API shows it"
+    traced = verbs.add_parser("trace", help="print the spans of a session or workflow as a tree")
+    shown_id = "session_… or workflow_…, as the API shows it"
     verified.add_argument("session", nargs="?", default="", metavar="SESSION", help=shown_id)
-    traced.add_argument("session", metavar="SESSION", help=shown_id)
+    traced.add_argument("session", metavar="ID", help="session_…, turn_…, workflow_… or task_…")
     explained = verbs.add_parser("explain", help="why something does not move, and what to do")
     explained.add_argument(
         "id", metavar="ID", help="session_…, turn_…, workflow_…, task_… or exec_…"
@@ -257,12 +257,14 @@ def run_verify(parsed: Arguments, settings: environment.Settings, console: Conso
         url = running.reading_postgres.url()
         return 0 if asyncio.run(verify.everything(url, console)) else 1
     address = running.address("eventstore")
-    return 0 if asyncio.run(verify.session(address, parsed.session, console)) else 1
+    return (
+        0 if asyncio.run(verify.session(address, trace.session_of(parsed.session), console)) else 1
+    )
 
 
 def run_trace(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
     folder = Path(settings.inherited.get("MAINSPRING_TRACE_DIR") or home.Home(settings.home).traces)
-    spans = trace.of_session(trace.load(folder), parsed.session)
+    spans = trace.of_one(trace.load(folder), parsed.session)
     if not spans:
         raise StartProblem(f"no span of {parsed.session} in {folder}")
     for row in trace.render(spans):

@@ -1,4 +1,4 @@
-"""`mainspring trace SESSION`: the spans of a session's turns over all processes, as a tree."""
+"""`mainspring trace ID`: the spans of a session, turn, workflow or task over all processes."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,10 +6,13 @@ from pathlib import Path
 
 import msgspec
 
+from mainspring_kernel.ids import Prefix
 from mainspring_runtime import names
 
 NS_PER_MS = 1_000_000
 NAME_WIDTH = 58
+NAMING = (names.CONVERSATION_ID, names.TURN_ID, names.TASK_ID)
+"""Attributes that say what a span is of."""
 SHOWN = (names.LEASE_FENCE, names.STEP_OUTCOME, names.TURN_OUTCOME, names.RESPONSE_FINISH_REASONS)
 """Attributes printed behind a span; all others stay in the files."""
 
@@ -44,10 +47,16 @@ def load(folder: Path) -> list[Span]:
     return list(spans.values())
 
 
-def of_session(spans: Iterable[Span], session_id: str) -> list[Span]:
-    """All spans of every trace in which the session appears."""
-    known = list(spans)
-    traces = {span.trace_id for span in known if span.text(names.CONVERSATION_ID) == session_id}
+def session_of(wire_id: str) -> str:
+    """A workflow is its own session, whose id has the same digits; all else stays as it is."""
+    kind, _, digits = wire_id.partition("_")
+    return f"{Prefix.SESSION}_{digits}" if kind == Prefix.WORKFLOW else wire_id
+
+
+def of_one(spans: Iterable[Span], wire_id: str) -> list[Span]:
+    """All spans of every trace in which it appears: a session, a turn, a workflow or a task."""
+    known, wanted = list(spans), session_of(wire_id)
+    traces = {span.trace_id for span in known if wanted in map(span.text, NAMING)}
     return [span for span in known if span.trace_id in traces]
 
 

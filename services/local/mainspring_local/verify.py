@@ -30,6 +30,8 @@ async def session(address: str, session_id: str, console: Console) -> bool:
         raise StartProblem(f"cannot verify {session_id}: {error}") from error
     finally:
         await channel.close()
+    if not answer.intact and not answer.broken_seq:
+        raise StartProblem(f"cannot verify {session_id}: {answer.reason}")
     if answer.intact:
         head = answer.head_hash.hex()
         console.say(f"{session_id}: {answer.events} events, chain intact, head {head}")

@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from mainspring_local import trace
 
 SESSION = "session_" + "1" * 32
+TASK = "task_" + "3" * 32
 
 
 def span(name: str, number: int, parent: int | None = None, **more: object) -> dict[str, object]:
@@ -31,7 +34,7 @@ def test_spans_of_several_processes_make_one_tree(tmp_path: Path) -> None:
         span("chat", 3, 2, service="worker"),
     )
 
-    lines = list(trace.render(trace.of_session(trace.load(tmp_path), SESSION)))
+    lines = list(trace.render(trace.of_one(trace.load(tmp_path), SESSION)))
 
     assert lines[0] == "trace t1"
     assert [line.split()[5] for line in lines[1:]] == ["POST", "turn", "chat"]
@@ -41,7 +44,21 @@ def test_spans_of_several_processes_make_one_tree(tmp_path: Path) -> None:
 def test_other_sessions_are_left_out(tmp_path: Path) -> None:
     write(tmp_path / "api-1.jsonl", span("POST", 1))
 
-    assert trace.of_session(trace.load(tmp_path), SESSION) == []
+    assert trace.of_one(trace.load(tmp_path), SESSION) == []
+
+
+@pytest.mark.parametrize(
+    "wire_id", [SESSION, SESSION.replace("session", "workflow"), "turn_" + "2" * 32, TASK]
+)
+def test_a_trace_is_found_by_whatever_it_is_of(tmp_path: Path, wire_id: str) -> None:
+    told = {
+        "gen_ai.conversation.id": SESSION,
+        "mainspring.turn.id": "turn_" + "2" * 32,
+        "mainspring.task.id": TASK,
+    }
+    write(tmp_path / "engine-1.jsonl", span("attempt", 1, attributes=told))
+
+    assert [each.name for each in trace.of_one(trace.load(tmp_path), wire_id)] == ["attempt"]
 
 
 def test_half_a_line_of_a_killed_process_is_skipped(tmp_path: Path) -> None:
