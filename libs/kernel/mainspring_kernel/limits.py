@@ -201,6 +201,9 @@ TRACE_FILE_BYTES_MAX: Final = 64 * MIB
 """One process's span file; the older half is kept beside it, then dropped."""
 TRACE_QUEUE_SPANS_MAX: Final = 20_000
 """Spans waiting to be written or sent; more are dropped and counted."""
+OTLP_EXPORT_S: Final = 3.0
+"""For a collector to take spans or metrics, tries included. Both wait for it behind the drain, so a
+collector that is away must not keep a process beyond the 30 s of its orchestrator."""
 METRIC_SERIES_MAX: Final = 200
 """Label sets of one metric per process, the rest add up: queues and models are named by users."""
 SCRAPE_HEAD_BYTES_MAX: Final = 8 * KIB

@@ -76,9 +76,11 @@ def _context(trace_id: int, span_id: int) -> SpanContext:
 
 def spans_to(endpoint: str, service: str, generation: Generation) -> OtlpSpans:
     """A sink that sends to `endpoint`/v1/traces."""
-    return OtlpSpans(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces"), service, generation)
+    exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=limits.OTLP_EXPORT_S)
+    return OtlpSpans(exporter, service, generation)
 
 
 def metrics_to(endpoint: str) -> OTLPMetricExporter:
     """Sends to `endpoint`/v1/metrics."""
-    return OTLPMetricExporter(f"{endpoint.rstrip('/')}/v1/metrics")
+    url = f"{endpoint.rstrip('/')}/v1/metrics"
+    return OTLPMetricExporter(url, timeout=limits.OTLP_EXPORT_S)

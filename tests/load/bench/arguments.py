@@ -1,6 +1,8 @@
 """What can be said to `./task bench`."""
 
 import argparse
+import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,8 +77,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_rounds(top)
     out = top.add_argument_group("reports")
-    out.add_argument("--json", type=Path, metavar="FILE", help="one JSON object")
-    out.add_argument("--html", type=Path, metavar="FILE", help="one page with plots")
+    _add_reports(out)
     _add_loads(top.add_argument_group("loads"))
     where = top.add_argument_group("where")
     where.add_argument("--target", metavar="URL", help="the api of a stack that is there already")
@@ -93,10 +94,31 @@ def peers_parser() -> argparse.ArgumentParser:
     )
     top.add_argument("peers", nargs="*", metavar="PEER", help=f"all of {', '.join(NAMES)}")
     _add_rounds(top)
-    top.add_argument("--json", type=Path, metavar="FILE", help="one JSON object")
-    top.add_argument("--html", type=Path, metavar="FILE", help="one page with plots")
+    _add_reports(top)
     top.add_argument("--quick", action="store_true", help="shorter windows, rougher figures")
     return top
+
+
+def _add_reports(to: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    to.add_argument("--json", type=_new_file, metavar="FILE", help="one JSON object")
+    to.add_argument("--html", type=_new_file, metavar="FILE", help="one page with plots")
+
+
+def _new_file(text: str) -> Path:
+    """Asked before anything is measured, for that takes minutes."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        message = f"{text} cannot be written"
+        raise argparse.ArgumentTypeError(message)
+    return path
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        message = f"{text}: a number above 0"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def _add_rounds(top: argparse.ArgumentParser) -> None:
@@ -112,18 +134,22 @@ def _add_rounds(top: argparse.ArgumentParser) -> None:
 
 def _add_loads(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--quick", action="store_true", help="a minute or so, rougher figures")
-    group.add_argument("--seconds", type=float, metavar="N", help="of each measured window")
+    group.add_argument("--seconds", type=_above_zero, metavar="N", help="of each measured window")
     group.add_argument("--clients", metavar="N,…", help="of turns; 1,32")
     group.add_argument("--workers", metavar="N,…", help="simulated, of dispatch; 1000,3000")
-    group.add_argument("--rate", type=float, metavar="N", help="per second, of dispatch and soak")
+    group.add_argument(
+        "--rate", type=_above_zero, metavar="N", help="per second, of dispatch and soak"
+    )
     group.add_argument("--by-chance", action="store_true", help="arrivals of dispatch: Poisson")
     group.add_argument("--sleepers", type=int, metavar="N", help="timers asleep; 100000")
     group.add_argument("--streams", metavar="N,…", help="of sse; 200,2000")
     group.add_argument("--history", type=int, metavar="N", help="messages of the old session")
     group.add_argument("--tasks", type=int, metavar="N", help="of a queue's burst; 30000")
-    group.add_argument("--held", type=float, metavar="SECONDS", help="of horizon's snapshot; 300")
+    group.add_argument(
+        "--held", type=_above_zero, metavar="SECONDS", help="of horizon's snapshot; 300"
+    )
     group.add_argument("--keys", type=int, metavar="N", help="different ones of keys; 1000")
-    group.add_argument("--minutes", type=float, metavar="N", help="of soak; 10")
+    group.add_argument("--minutes", type=_above_zero, metavar="N", help="of soak; 10")
     group.add_argument("--sampling", type=float, metavar="RATIO", help="of traces; 0")
     group.add_argument("--profile", type=Path, metavar="FOLDER", help="samples of the services")
 

@@ -32,6 +32,26 @@ def test_what_is_asked_for_stands_in_the_plan() -> None:
     assert not plan.traced
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json", "/nowhere/report.json"],
+        ["--html", "/"],
+        ["--seconds", "nan"],
+        ["--rate", "0"],
+        ["--minutes", "-1"],
+    ],
+)
+def test_what_would_fail_behind_the_measuring_is_refused_before(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["turns", *words])
+
+    assert ended.value.code == 2
+    assert words[1] in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["0", "1,x", "-3"])
 def test_counts_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(BenchFailed):
