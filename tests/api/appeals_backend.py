@@ -17,7 +17,6 @@ from tests.api.query_backend import QueryBackend
 
 EXPIRES = "2026-11-26T10:00:00.000Z"
 TURN = "turn_" + "0" * 31 + "7"
-QUESTIONS = {"questions": [{"id": "q", "question": "Which?", "type": "text"}]}
 
 
 class AppealsBackend(QueryBackend, ABC):
@@ -45,12 +44,12 @@ class AppealsBackend(QueryBackend, ABC):
         self.appeals[call_id] = tool
         self.append(session_id, "approval.requested", asked)
 
-    def ask_question(self, session_id: UUID, call_id: str) -> None:
+    def ask_question(self, session_id: UUID, call_id: str, type_: str = "text") -> None:
         asked = QuestionAsked(
             turn_id=TURN,
             tool_call_id=call_id,
             tool_name="ask_user",
-            arguments=QUESTIONS,
+            arguments={"questions": [{"id": "q", "question": "Which?", "type": type_}]},
             expires_at=EXPIRES,
         )
         self.appeals[call_id] = "ask_user"

@@ -234,3 +234,22 @@ async def test_callers_of_a_channel_name_no_secrets(
     taken = await client.post(path, json=words, headers=headers)
 
     assert (refused.status_code, taken.status_code) == (400, 200)
+
+
+async def test_a_secret_is_answered_by_the_name_of_one_that_the_session_has(
+    client: httpx.AsyncClient, backend: Backend, session: Json
+) -> None:
+    backend.ask_question(uuid_of(session), CALL, "secret")
+    await client.put(at(session, "storage/secrets"), json={"secrets": {"TOKEN": "hush"}})
+
+    refused = await reply(client, session, answers=[{"id": "q", "secret_ref": "TOKNE"}])
+    taken = await reply(client, session, answers=[{"id": "q", "secret_ref": "TOKEN"}])
+    await client.delete(at(session, "storage/secrets/TOKEN"))
+    again = await reply(
+        client, session, tool_call_id=CALL, answers=[{"id": "q", "secret_ref": "TOKEN"}]
+    )
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+    assert refused.json()["detail"] == "'q': the session has no secret 'TOKNE'"
+    assert (taken.status_code, again.status_code) == (200, 200)
+    assert again.json()["status"] == "answered"

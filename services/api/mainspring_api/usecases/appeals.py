@@ -11,11 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_api.domain.limits import APPEAL_EVENTS_MAX, PENDING_EVENTS_MAX
+from mainspring_api.domain.secrets import SessionSecret
 from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import preview
 from mainspring_api.usecases.events import check_session
+from mainspring_api.usecases.known import known_record
 from mainspring_harness import questions
 from mainspring_harness.arguments import problems
 from mainspring_harness.questions import Given
@@ -151,6 +153,8 @@ async def answer(
     known = await _known(place.log, place.org_id, place.session_id, APPEAL_EVENTS_MAX)
     asked = _question(known, call_id)
     _check_answers(asked, status, given)
+    if known[asked.tool_call_id].ended is None:
+        await _check_secrets(place, given)
     result = questions.told(status, "user", given)
     reply = Reply(tool_call_id=asked.tool_call_id, status=status, result=result)
     try:
@@ -186,6 +190,18 @@ def _check_answers(asked: QuestionAsked, status: PersonsStatus, given: Sequence[
         wrong = f"questions that are {status} have no answers"
     if wrong is not None:
         raise ValidationFailed(wrong)
+
+
+async def _check_secrets(place: Place, given: Sequence[Given]) -> None:
+    """Of a name with a slip in it the model would be told that it is a secret."""
+    async with place.store.transaction(place.org_id) as tx:
+        for one in given:
+            name = one.secret_ref
+            if name is None:
+                continue
+            if await known_record(tx, SessionSecret, place.session_id, name) is None:
+                detail = f"{one.id!r}: the session has no secret {name[:64]!r}"
+                raise ValidationFailed(detail)
 
 
 async def _answer(place: Place, known: Mapping[str, Appeal], reply: Reply) -> AppealsReceipt:
