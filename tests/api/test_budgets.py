@@ -127,6 +127,9 @@ async def test_a_check_says_whether_a_call_may_begin(
         ({"limit": -1}, 422),
         ({"limit": 1e13}, 422),
         ({"soft_limit": -1}, 422),
+        ({"limit": 1e-7}, 422),
+        ({"soft_limit": 1e-7}, 422),
+        ({"soft_limit": 100.5}, 422),
         ({"currency": "shells"}, 422),
         ({"subject_type": "team"}, 422),
         ({"subject_type": "user"}, 400),
@@ -161,9 +164,14 @@ async def test_what_is_no_budget_is_refused(
     [
         ("", {"limit": -0.5}),
         ("", {"soft_limit": -1}),
+        ("", {"limit": 1e-7}),
+        ("", {"soft_limit": 1e-7}),
+        ("", {"soft_limit": 100.5}),
+        ("", {"limit": 50, "soft_limit": 60}),
         ("", {"status": "exhausted"}),
         ("/top-up", {"amount": 0}),
         ("/top-up", {"amount": -3}),
+        ("/top-up", {"amount": 1e-7}),
     ],
 )
 async def test_what_is_no_change_is_refused(
@@ -195,3 +203,36 @@ async def test_only_a_session_that_is_there_is_resumed(
     assert unknown.status_code == 404
     assert resumed.json() == {"resumed_budgets": 1, "session_id": session["id"]}
     assert len(operator.budgets.resumed) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"limit": 1e-7}, "limit"),
+        ({"soft_limit": 1e-7}, "soft_limit"),
+        ({"soft_limit": 101}, "soft_limit"),
+    ],
+)
+async def test_an_amount_that_is_refused_is_named(
+    client: httpx.AsyncClient, fields: Json, field: str
+) -> None:
+    body = {"subject_type": "org", "subject_id": ORG, "currency": "usd", "limit": 100}
+
+    refused = await client.post(BUDGETS, json=body | fields)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+    assert refused.json()["detail"].startswith(f"`{field}`")
+
+
+async def test_what_fits_the_limit_is_taken_and_the_limit_alone_may_fall_below_it(
+    client: httpx.AsyncClient,
+) -> None:
+    budget = await made(client, limit=1e-6, soft_limit=1e-6)
+    at = f"{BUDGETS}/{budget['id']}"
+
+    raised = await client.patch(at, json={"limit": 200, "soft_limit": 150})
+    warned = await client.patch(at, json={"soft_limit": 200})
+    lowered = await client.patch(at, json={"limit": 10})
+
+    assert [one.status_code for one in (raised, warned, lowered)] == [200, 200, 200]
+    assert (lowered.json()["limit"], lowered.json()["soft_limit"]) == (10, 200)

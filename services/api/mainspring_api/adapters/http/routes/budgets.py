@@ -28,6 +28,7 @@ from mainspring_api.adapters.http.wire.budgets import (
     TopUpBody,
     budget_out,
     check_out,
+    check_soft,
     entry_out,
     micro,
     period_of,
@@ -85,14 +86,17 @@ async def create_budget(call: Call[BudgetBody, NoQuery]) -> Reply:
     """Limits what a session, an agent, a user or the organization may use up."""
     body, services = call.body, call.services
     subject = subject_of(body.subject_type, body.subject_id)
+    allowed = micro(body.limit, "limit")
+    soft = None if body.soft_limit is None else micro(body.soft_limit, "soft_limit")
+    check_soft(soft, allowed)
     await _check_subject(call, subject)
     order = CreateBudget(
         org_id=call.org_id,
         budget_id=services.ids.uuid7(),
         subject=subject,
         currency=body.currency,
-        allowed=micro(body.limit),
-        soft=None if body.soft_limit is None else micro(body.soft_limit),
+        allowed=allowed,
+        soft=soft,
         metadata=msgspec.json.encode(body.metadata or {}),
         period=period_of(body.period),
     )
@@ -133,7 +137,7 @@ async def get_budget(call: Call[NoBody, NoQuery]) -> Reply:
     return json_reply(budget_out(await _budget(call)))
 
 
-async def _budget(call: Call[NoBody, NoQuery]) -> BudgetView:
+async def _budget(call: Call[object, object]) -> BudgetView:
     asked = GetBudget(org_id=call.org_id, budget_id=_budget_id(call))
     return await call.services.operator.inspect(asked)
 
@@ -142,11 +146,16 @@ async def _budget(call: Call[NoBody, NoQuery]) -> BudgetView:
 async def change_budget(call: Call[BudgetPatch, NoQuery]) -> Reply:
     """Changes limits, status or metadata; the balance moves with the limit."""
     body = call.body
+    allowed = None if body.limit is UNSET else micro(body.limit, "limit")
+    soft = soft_micro(body.soft_limit)
+    # A limit alone may fall below the soft limit: whoever has to lower it needs no second thought.
+    kept = (await _budget(call)).allowed if allowed is None and soft is not None else None
+    check_soft(soft, kept if allowed is None else allowed)
     order = ChangeBudget(
         org_id=call.org_id,
         budget_id=_budget_id(call),
-        allowed=None if body.limit is UNSET else micro(body.limit),
-        soft=soft_micro(body.soft_limit),
+        allowed=allowed,
+        soft=soft,
         status=None if body.status is UNSET else body.status,
         metadata=None if body.metadata is UNSET else msgspec.json.encode(body.metadata),
     )
@@ -167,7 +176,7 @@ async def top_up_budget(call: Call[TopUpBody, NoQuery]) -> Reply:
     order = TopUp(
         org_id=call.org_id,
         budget_id=_budget_id(call),
-        amount=micro(call.body.amount),
+        amount=micro(call.body.amount, "amount"),
         description=call.body.description,
     )
     return await _ordered(call, order)

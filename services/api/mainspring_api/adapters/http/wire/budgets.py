@@ -167,15 +167,27 @@ def subjects_of(query: BudgetsQuery) -> tuple[Subject, ...]:
     return (subject_of(query.subject_type, query.subject_id),)
 
 
-def micro(amount: float) -> int:
-    return round(amount * MICRO)
+def micro(amount: float, field: str) -> int:
+    """Raises ValidationFailed for so little that nothing would be left of it."""
+    rounded = round(amount * MICRO)
+    if amount and not rounded:
+        msg = f"`{field}` is too small: amounts are kept to six decimals"
+        raise ValidationFailed(msg, data={"field": field})
+    return rounded
 
 
 def soft_micro(given: float | UnsetType | None) -> int | None:
-    """None leaves as it is, -1 takes it off."""
+    """None leaves as it is, -1 takes it off. Raises as `micro` does."""
     if isinstance(given, UnsetType):
         return None
-    return -1 if given is None else micro(given)
+    return -1 if given is None else micro(given, "soft_limit")
+
+
+def check_soft(soft: int | None, allowed: int | None) -> None:
+    """Raises ValidationFailed for a warning that could never come. None is what is not said."""
+    if soft is not None and allowed is not None and soft > allowed:
+        msg = "`soft_limit` is above `limit`"
+        raise ValidationFailed(msg, data={"field": "soft_limit"})
 
 
 def budget_out(view: BudgetView) -> BudgetOut:
