@@ -28,6 +28,7 @@ from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 A = TypeVar("A")
 CLOCK = SystemClock()
+SPAWN = tasks.spawn_agent(builtin_registry())
 CHILD_TURN = UUID(int=9)
 TASK = SessionTaskView(
     id="task_1",
@@ -98,21 +99,44 @@ def context(session: Session, config: Json | None = None) -> ToolContext:
 
 async def spawned(session: Session, config: Json | None = None, **more: object) -> ToolOutcome:
     arguments: Json = {"name": "look", "instructions": "Look.", **more}
-    return await tasks.spawn_agent(arguments, context(session, config))
+    return await SPAWN(arguments, context(session, config))
 
 
 async def test_a_foreground_call_is_given_back_until_there_is_news_of_its_child() -> None:
     session = Session("running")
 
-    outcome = await spawned(session, tools=["add"])
+    outcome = await spawned(session, tools=["list_tasks"])
 
     assert outcome.joins == ChildTurn(turn_id=CHILD_TURN, wait_ms=tasks.JOIN_LOOK_MS)
     assert session.orders == [
         SpawnAgent(
-            name="look", instructions="Look.", tools=("add",), depth=1, width=5, turn_id=UUID(int=3)
+            name="look",
+            instructions="Look.",
+            tools=("list_tasks",),
+            depth=1,
+            width=5,
+            turn_id=UUID(int=3),
         )
     ]
     assert not session.asked.is_set()
+
+
+async def test_no_child_is_spawned_for_a_tool_that_there_is_not() -> None:
+    session = Session("running")
+
+    outcome = await spawned(session, tools=["list_tasks", "list_taks"])
+
+    assert (outcome.status, outcome.error) == ("error", "there is no tool 'list_taks'")
+    assert session.orders == []
+
+
+async def test_a_later_attempt_finds_its_child_though_a_tool_is_gone() -> None:
+    arguments: Json = {"name": "look", "instructions": "Look.", "tools": ["gone"]}
+    here = structs.replace(context(Session("succeeded")), attempt=2)
+
+    outcome = await SPAWN(arguments, here)
+
+    assert outcome.status == "success"
 
 
 async def test_a_later_attempt_finds_the_child_as_it_stands() -> None:
@@ -127,7 +151,7 @@ async def test_each_attempt_leaves_its_child_alone_for_longer() -> None:
     arguments: Json = {"name": "look", "instructions": "Look."}
     here = structs.replace(context(Session("running")), attempt=4)
 
-    outcome = await tasks.spawn_agent(arguments, here)
+    outcome = await SPAWN(arguments, here)
 
     assert outcome.joins is not None
     assert outcome.joins.wait_ms == 8 * tasks.JOIN_LOOK_MS
@@ -138,7 +162,7 @@ async def test_a_child_that_works_for_too_long_goes_on_alone() -> None:
     began_ms = CLOCK.wall_ms() - 1000 * tasks.JOIN_S_MAX
     here = structs.replace(context(Session("running")), began_ms=began_ms)
 
-    outcome = await tasks.spawn_agent(arguments, here)
+    outcome = await SPAWN(arguments, here)
 
     assert outcome.joins is None
     assert cast("Json", outcome.result)["state"] == "running"
@@ -151,7 +175,7 @@ async def test_a_call_that_cannot_be_given_back_waits_itself(*, known: bool) -> 
     attempt = tasks.JOINS_MAX + 1 if known else 1
     arguments: Json = {"name": "look", "instructions": "Look."}
 
-    outcome = await tasks.spawn_agent(arguments, structs.replace(context(session), attempt=attempt))
+    outcome = await SPAWN(arguments, structs.replace(context(session), attempt=attempt))
 
     assert (outcome.joins, cast("Json", outcome.result)["result"]) == (None, "Found.")
 

@@ -65,6 +65,7 @@ def all_tools(registry: Registry) -> Shelf:
     """Every tool of the built-in capabilities, and of people's own in process."""
     over: tuple[tuple[Capability, Mapping[str, Function]], ...] = (
         (BACKGROUND_CALLS, {"spawn_background": spawn_background(registry)}),
+        (SUBAGENTS, {"spawn_agent": spawn_agent(registry)}),
         (TOOL_SEARCH, {"tool_search": tool_search(registry)}),
     )
     built_in = (
@@ -89,7 +90,6 @@ _CODE: Final[tuple[tuple[Capability, Mapping[str, Function]], ...]] = (
     (SESSION_TASKS, SESSION_TASK_TOOLS),
     (SKILLS, {"activate_skill": activate_skill, "list_skills": list_skills}),
     (STATELESS_TODO_LIST, {"write_todos": write_todos}),
-    (SUBAGENTS, {"spawn_agent": spawn_agent}),
     (TEST_MATH, {name: operation(name) for name in OPERATIONS}),
     (TEST_WEATHER, {"get_weather": get_weather, "get_forecast": get_forecast}),
     (TOOL_OUTPUT_PERSISTENCE, {"read_tool_output": read_tool_output}),

@@ -11,6 +11,7 @@ import msgspec
 
 from mainspring_harness.builtin import subagents
 from mainspring_harness.builtin.session_tasks import WAIT_S_DEFAULT
+from mainspring_harness.registry import Registry
 from mainspring_schema.agents import RuntimeAgent
 from mainspring_schema.lineage import ChildTurn
 from mainspring_schema.messages import Json
@@ -24,6 +25,7 @@ from mainspring_schema.session_tasks import (
     SpawnAgent,
 )
 from mainspring_worker.adapters.builtin_tools.function import Function, error
+from mainspring_worker.adapters.builtin_tools.tool_search import all_offered
 from mainspring_worker.ports.tool import ToolContext, ToolOutcome
 
 JOIN_S_MAX: Final = 6 * 3600
@@ -38,24 +40,41 @@ _ASK_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 """Between two looks at a child: short work is noticed at once, long work costs little."""
 
 
-async def spawn_agent(arguments: Json, context: ToolContext) -> ToolOutcome:
-    """The same call spawns one child, in however many attempts."""
-    room = _room(context.agent)
-    if room.max_depth < 1:
-        return error("an agent this deep may not spawn another; do the work here")
-    order = SpawnAgent(
-        name=str(arguments["name"]),
-        instructions=str(arguments["instructions"]),
-        tools=_names(arguments.get("tools")),
-        own_files=arguments.get("own_files") is True,
-        depth=room.max_depth - 1,
-        width=room.max_width,
-        turn_id=context.turn_id,
-    )
-    task = await context.resources.change(order)
-    if arguments.get("mode") == "background":
-        return ToolOutcome(result=shown(task))
-    return await _joined(task, context, JOIN_S_MAX, _outcome)
+def spawn_agent(registry: Registry) -> Function:
+    """Over the capabilities of this version."""
+
+    async def spawn(arguments: Json, context: ToolContext) -> ToolOutcome:
+        """The same call spawns one child, in however many attempts."""
+        room = _room(context.agent)
+        if room.max_depth < 1:
+            return error("an agent this deep may not spawn another; do the work here")
+        tools = _names(arguments.get("tools"))
+        if (unknown := await _unknown(tools or (), context, registry)) is not None:
+            return error(f"there is no tool {unknown!r}")
+        order = SpawnAgent(
+            name=str(arguments["name"]),
+            instructions=str(arguments["instructions"]),
+            tools=tools,
+            own_files=arguments.get("own_files") is True,
+            depth=room.max_depth - 1,
+            width=room.max_width,
+            turn_id=context.turn_id,
+        )
+        task = await context.resources.change(order)
+        if arguments.get("mode") == "background":
+            return ToolOutcome(result=shown(task))
+        return await _joined(task, context, JOIN_S_MAX, _outcome)
+
+    return spawn
+
+
+async def _unknown(tools: tuple[str, ...], context: ToolContext, registry: Registry) -> str | None:
+    """The first name of no tool. A later attempt has a child to find, whatever tools there are."""
+    if not tools or context.agent is None or context.attempt > 1:
+        return None
+    offered = await all_offered(context.agent, context, registry)
+    names = {one.name for one in offered}
+    return next((name for name in tools if name not in names), None)
 
 
 async def list_tasks(_arguments: Json, context: ToolContext) -> ToolOutcome:
