@@ -22,7 +22,7 @@ from mainspring_worker.adapters.mcp.servers import McpServers
 from mainspring_worker.domain.addresses import is_public
 from mainspring_worker.ports.servers import Fault, Reached, Served, ServerFailed
 from tests.contract.worker.test_tool_servers import SCRIPT, SESSION, process
-from tests.integration.mcp.server import Seen, over_http, server
+from tests.integration.mcp.server import FLOOD, Seen, over_http, server
 
 WAIT_S = 30.0
 
@@ -66,7 +66,9 @@ async def test_a_hanging_call_ends_and_the_connection_goes_on(web: Web) -> None:
 
 
 async def test_a_flood_ends_the_call_and_the_next_one_is_answered(web: Web) -> None:
-    assert await fault_of(web.servers, web.at, "flood") == "broken"
+    with pytest.raises(ServerFailed, match="more than 4194304 bytes") as failed:
+        await web.servers.call(web.at, "flood", {}, key="k")
+    assert failed.value.fault == "broken"
     assert (await web.servers.call(web.at, "echo", {"text": "hi"}, key="k")).failed is False
 
 
@@ -176,6 +178,18 @@ async def test_a_server_that_refuses_is_told_by_its_status_or_its_own_words(
     await servers.aclose()
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(200, "more than 4194304 bytes in one answer"), (500, "HTTP status 500")],
+)
+async def test_a_plain_answer_that_is_too_long_is_told_as_that(status: int, told: str) -> None:
+    servers = McpServers(connector=Connector(is_allowed=public_or_loopback))
+    async with answering(status, FLOOD.encode()) as at:
+        with pytest.raises(ServerFailed, match=told):
+            await servers.list_tools(at)
+    await servers.aclose()
+
+
 async def test_an_agents_network_rules_hold_for_its_servers(web: Web) -> None:
     closed = structs.replace(web.at, network=NetworkAccess(blocked=("127.0.0.1",)))
 
@@ -209,6 +223,19 @@ async def test_a_process_that_speaks_no_protocol_is_given_up(
 
     at = Reached(session_id=SESSION, name="p", server=process(how))
     assert await fault_of(servers, at) == "unreachable"
+    await servers.aclose()
+
+
+async def test_a_process_that_floods_is_told_by_the_bound() -> None:
+    commands = allowed_commands(f"{sys.executable} {SCRIPT}")
+    servers = McpServers(connector=Connector(), commands=commands)
+    at = Reached(session_id=SESSION, name="p", server=process())
+
+    with pytest.raises(ServerFailed, match="more than 4194304 bytes") as failed:
+        await servers.call(at, "flood", {}, key="k")
+
+    assert failed.value.fault == "broken"
+    assert (await servers.call(at, "echo", {"text": "hi"}, key="k")).failed is False
     await servers.aclose()
 
 

@@ -18,7 +18,15 @@ from typing import Final, TypeAlias
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import (
+    CONNECTION_CLOSED,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCRequest,
+    JSONRPCResponse,
+    RequestId,
+    jsonrpc_message_adapter,
+)
 from msgspec import Struct
 
 from mainspring_harness.mcp import command_line
@@ -103,35 +111,54 @@ async def process_streams(server: McpServer) -> AsyncGenerator[Streams]:
 async def _joined(process: Process) -> AsyncGenerator[Streams]:
     incoming_in, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, outgoing_out = anyio.create_memory_object_stream[SessionMessage](0)
+    asked: set[RequestId] = set()
     async with incoming_in, incoming, outgoing, outgoing_out, anyio.create_task_group() as group:
-        group.start_soon(_read, process, incoming_in)
-        group.start_soon(_write, process, outgoing_out)
+        group.start_soon(_read, process, incoming_in, asked)
+        group.start_soon(_write, process, outgoing_out, asked)
         yield incoming, outgoing
         group.cancel_scope.cancel()
 
 
-async def _read(process: Process, incoming: Incoming) -> None:
-    """Until the process falls silent for good, or says more in a line than is read."""
+async def _read(process: Process, incoming: Incoming, asked: set[RequestId]) -> None:
+    """Until the process falls silent for good, or says more in a line than is read.
+
+    `asked` are the requests without an answer.
+    """
     assert process.stdout is not None  # noqa: S101 - it was asked for
     async with incoming:
         while True:
             try:
                 line = await process.stdout.readline()
-            except ValueError:
-                return  # the line is over its bound: the connection ends
+            except ValueError:  # the line is over its bound: the connection ends
+                for id_ in tuple(asked):  # more may be asked meanwhile
+                    await incoming.send(_too_much(id_))
+                return
             if not line:
                 return
             try:
-                message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+                message = jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValueError as error:
                 await incoming.send(error)
-            else:
-                await incoming.send(message)
+                continue
+            if isinstance(message, JSONRPCResponse | JSONRPCError) and message.id is not None:
+                asked.discard(message.id)
+            await incoming.send(SessionMessage(message))
 
 
-async def _write(process: Process, outgoing: MemoryObjectReceiveStream[SessionMessage]) -> None:
+def _too_much(id_: RequestId) -> SessionMessage:
+    """Instead of an answer: else who waits for it reads only that the connection is closed."""
+    words = f"the server sent more than {ANSWER_BYTES_MAX} bytes in one message"
+    error = ErrorData(code=CONNECTION_CLOSED, message=words)
+    return SessionMessage(JSONRPCError(jsonrpc="2.0", id=id_, error=error))
+
+
+async def _write(
+    process: Process, outgoing: MemoryObjectReceiveStream[SessionMessage], asked: set[RequestId]
+) -> None:
     assert process.stdin is not None  # noqa: S101 - it was asked for
     async for item in outgoing:
+        if isinstance(item.message, JSONRPCRequest):
+            asked.add(item.message.id)
         text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
         process.stdin.write(text.encode() + b"\n")
         with suppress(ConnectionError):

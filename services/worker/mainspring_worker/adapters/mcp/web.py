@@ -16,7 +16,6 @@ from typing_extensions import override
 from mainspring_schema.agents import NetworkAccess
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector, parsed
 from mainspring_worker.adapters.mcp.limits import ANSWER_BYTES_MAX, OPEN_S
-from mainspring_worker.ports.servers import ServerFailed
 
 _REFUSALS: Final = frozenset({401, 403, 429})
 _SERVER_ERRORS: Final = 500
@@ -40,13 +39,22 @@ class Checked(httpx2.AsyncBaseTransport):
         request.url = request.url.copy_with(host=address)
         response = await self._inner.handle_async_request(request)
         if isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _Bounded(response.stream)
+            response.stream = _Bounded(response.stream, _passed_on(response))
         is_untold = request.method == "POST" and _is_untold(response.status_code)
         return await _told(response, request) if is_untold else response
 
     @override
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _passed_on(response: httpx2.Response) -> type[httpx2.SSEError | httpx2.StreamError]:
+    """The error whose words the library passes on to who asked.
+
+    By any other it ends the connection, and says no more than that.
+    """
+    is_stream = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+    return httpx2.SSEError if is_stream else httpx2.StreamError
 
 
 def _is_untold(status: int) -> bool:
@@ -62,7 +70,7 @@ async def _told(response: httpx2.Response, request: httpx2.Request) -> httpx2.Re
     try:
         content = await response.aread()
         msgspec.json.decode(content, type=_Error)
-    except (msgspec.MsgspecError, httpx2.DecodingError):
+    except (msgspec.MsgspecError, httpx2.DecodingError, httpx2.SSEError, httpx2.StreamError):
         words = f"the server answered with HTTP status {response.status_code}"
         error = {"code": INTERNAL_ERROR, "message": words}
         content = msgspec.json.encode({"jsonrpc": "2.0", "id": None, "error": error})
@@ -83,8 +91,13 @@ class _Error(Struct):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
+    def __init__(
+        self,
+        inner: httpx2.AsyncByteStream,
+        too_much: type[httpx2.SSEError | httpx2.StreamError],
+    ) -> None:
         self._inner = inner
+        self._too_much = too_much
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -93,7 +106,7 @@ class _Bounded(httpx2.AsyncByteStream):
             taken += len(chunk)
             if taken > ANSWER_BYTES_MAX:
                 message = f"the server sent more than {ANSWER_BYTES_MAX} bytes in one answer"
-                raise ServerFailed("broken", message)
+                raise self._too_much(message)
             yield chunk
 
     @override
