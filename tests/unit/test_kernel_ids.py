@@ -130,8 +130,13 @@ def test_a_position_id_is_version_8_and_names_its_session() -> None:
 
 
 def test_a_position_of_another_uuid_version_is_refused() -> None:
-    with pytest.raises(InvalidId):
+    with pytest.raises(InvalidId) as caught:
         parse_position_id(SESSION)
+
+    assert caught.value.detail == (
+        f"{to_wire(Prefix.EVENT, SESSION)!r} is no event id: "
+        "expected one that an event or a delta bears"
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,17 +80,15 @@ def rebuild(
 
 
 class InvalidId(MainspringError):
-    """An id is not `prefix_` + 32 lowercase hex digits, or has another prefix."""
+    """An id is not `prefix_` + 32 lowercase hex digits, has another prefix, or was never given."""
 
     code = "invalid_id"
     status = 400
     title = "Invalid id"
 
-    def __init__(self, prefix: str, text: str) -> None:
-        super().__init__(
-            f"{text!r} is no {prefix} id: expected {prefix}_ and 32 lowercase hex digits",
-            data={"prefix": prefix},
-        )
+    def __init__(self, prefix: str, text: str, *, expected: str | None = None) -> None:
+        wanted = expected or f"{prefix}_ and 32 lowercase hex digits"
+        super().__init__(f"{text!r} is no {prefix} id: expected {wanted}", data={"prefix": prefix})
 
 
 class MalformedBody(MainspringError):

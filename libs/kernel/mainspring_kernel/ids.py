@@ -249,7 +249,8 @@ def _position_bits(epoch: int, seq: int, n: int, session: UUID) -> int:
 def parse_position_id(id_: UUID) -> PositionId:
     """What `position_id` packed. Raises InvalidId for a UUID of another version."""
     if id_.version != _VERSION_8:
-        raise InvalidId(Prefix.EVENT, id_.hex)
+        text = to_wire(Prefix.EVENT, id_)
+        raise InvalidId(Prefix.EVENT, text, expected="one that an event or a delta bears")
     bits = id_.int
     packed = (bits >> 80) << 74 | (bits >> 64 & _RAND_A_MASK) << 62 | bits & _RAND_B_MASK
     return PositionId(
