@@ -86,6 +86,19 @@ async def test_a_model_lives(client: httpx.AsyncClient) -> None:
     assert (gone.status_code, (await client.get(at)).status_code) == (204, 404)
 
 
+async def test_a_model_that_its_provider_has_is_told_by_their_names(
+    client: httpx.AsyncClient,
+) -> None:
+    provider = await own_provider(client)
+    body = {"provider_id": provider["id"], "model_id": "big-1"}
+    await made(client, "models", **body)
+
+    refused = await client.post(f"{V1}/models", json=body)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "name_taken")
+    assert refused.json()["detail"] == f"the provider {provider['name']!r} has a model 'big-1'"
+
+
 async def test_what_belongs_to_the_house_cannot_be_changed(client: httpx.AsyncClient) -> None:
     model = f"{V1}/models/model_01933b5a000070008000000000000401"
     provider = f"{V1}/providers/provider_01933b5a000070008000000000000003"

@@ -13,7 +13,13 @@ from mainspring_api.domain.secrets import about
 from mainspring_api.domain.tiers import Tiers, folded_tiers
 from mainspring_api.ports.store import Transaction
 from mainspring_api.ports.vault import Vault
-from mainspring_kernel.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
+from mainspring_kernel.errors import (
+    Conflict,
+    NameTaken,
+    NotFound,
+    PermissionDenied,
+    ValidationFailed,
+)
 from mainspring_kernel.ids import ModelId, OrgId, Prefix, ProviderId, from_wire, to_wire
 from mainspring_schema.agents import ModelChoice
 from mainspring_schema.messages import Json
@@ -132,7 +138,11 @@ async def put_model(
     )
     if known is not None:
         model = discovery.edited(known, model)
-    await tx.put_record(model)
+    try:
+        await tx.put_record(model)
+    except NameTaken as error:  # The key is told there, which people do not know.
+        msg = f"the provider {provider.name!r} has a model {draft.model!r}"
+        raise NameTaken(msg) from error
     await tx.renew_configurations()
     return model
 
