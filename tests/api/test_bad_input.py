@@ -131,6 +131,21 @@ async def test_an_unknown_parameter_of_the_older_routes_is_ignored(
     assert (await client.get(f"{V1}/{path}?wat=1")).status_code == 200
 
 
+async def test_a_path_that_is_no_utf_8_is_refused_and_the_sign_of_it_may_be_written(
+    client: httpx.AsyncClient,
+) -> None:
+    session = await made_session(client)
+    at = f"{V1}/sessions/{session['id']}/fs"
+
+    refused = [await client.post(f"{at}/{name}", json={"content": "x"}) for name in ("%FF", "a%C3")]
+    written = await client.post(f"{at}/%EF%BF%BD", json={"content": "x"})
+
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [
+        (400, "invalid_parameter")
+    ] * 2
+    assert (written.status_code, written.json()["path"]) == (201, "/\ufffd")
+
+
 async def test_unknown_members_are_ignored(client: httpx.AsyncClient) -> None:
     body = {"name": "a", "system_prompt": "", "org_id": "org_1", "nonsense": {"x": 1}}
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from litestar import Request, Response
@@ -166,6 +166,16 @@ def decode_query(raw: bytes, type_: type[T], *, strict: bool = False) -> T:
         return msgspec.convert(given, type_, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidParameter(str(error)) from error
+
+
+def check_path(path: str, raw: bytes) -> None:
+    """Raises InvalidParameter for bytes that are no UTF-8: servers put U+FFFD in their place."""
+    try:
+        if "\ufffd" in path:
+            unquote_to_bytes(raw).decode()
+    except UnicodeError as error:
+        msg = "the path is not percent-encoded UTF-8"
+        raise InvalidParameter(msg) from error
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:

@@ -234,6 +234,8 @@ async def _read(
 ) -> AnyCall:
     headers = request.headers
     params: dict[str, object] = request.path_params
+    if "path" in params:  # of a file, which may have any name
+        edge.check_path(request.scope["path"], request.scope["raw_path"])
     org_id = edge.organization_of(headers)
     await organizations.check(org_id)
     raw_query = request.scope["query_string"]
