@@ -131,6 +131,18 @@ async def test_an_unknown_parameter_of_the_older_routes_is_ignored(
     assert (await client.get(f"{V1}/{path}?wat=1")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "content", [b'{"title": "\\ud800"}', b'{"title": "\\ud800", "tags": ["a"]}']
+)
+async def test_half_of_a_surrogate_pair_is_named(client: httpx.AsyncClient, content: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+
+    answer = await client.post(f"{V1}/sessions", content=content, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_body")
+    assert "surrogate" in answer.json()["detail"]
+
+
 async def test_a_path_that_is_no_utf_8_is_refused_and_the_sign_of_it_may_be_written(
     client: httpx.AsyncClient,
 ) -> None:

@@ -39,6 +39,7 @@ JSON: Final = "application/json"
 PROBLEM: Final = "application/problem+json"
 NO_MEMBERS: Final = b"{}"
 _NUL: Final = b"\\u0000"
+_HALF_PAIR: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """Also one without an end: else each quote in it would be looked at as if another began there."""
 _ALIKE: Final = bytes.maketrans(b"[]", b"{}")
@@ -79,8 +80,14 @@ def decode_body(data: bytes, type_: type[T], content_type: str) -> T:
     except msgspec.ValidationError as error:
         raise ValidationFailed(str(error)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        msg = f"the body is not JSON: {error}"
-        raise MalformedBody(msg) from error
+        raise _no_json(error, data) from error
+
+
+def _no_json(error: Exception, data: bytes) -> MalformedBody:
+    why = str(error)
+    if "truncated" in why and _HALF_PAIR.search(data):  # it looks for the other half, past the end
+        why = "half of a surrogate pair stands alone"
+    return MalformedBody(f"the body is not JSON: {why}")
 
 
 def decode_text(data: bytes) -> str:
@@ -104,8 +111,7 @@ def _check_shape(data: bytes) -> None:
     try:
         value = msgspec.json.decode(data, type=object)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        msg = f"the body is not JSON: {error}"
-        raise MalformedBody(msg) from error
+        raise _no_json(error, data) from error
     _check_value(value, depth=0)
 
 
