@@ -18,8 +18,8 @@ ASKED = re.compile(r"\$\{(\w+)(?::\?|:-(\w*))\}")
 
 
 def filled(value: str) -> str:
-    """As compose fills it, every password being set."""
-    return ASKED.sub(lambda match: str(match[2] or f"p{match[1].lower()}"), value)
+    """As compose fills it, every password and key being set, and long enough."""
+    return ASKED.sub(lambda match: str(match[2] or f"p{match[1].lower():x<40}"), value)
 
 
 def composed(text: str) -> dict[str, dict[str, str]]:

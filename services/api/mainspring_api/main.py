@@ -165,7 +165,10 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
     )
     database = await Database.open(options)
     service.stack.push_async_callback(database.close)
-    return PostgresStore(database, opened=telling(listeners))
+    store = PostgresStore(database, opened=telling(listeners))
+    # Without its tables, or as another service's role, each request would fail.
+    await store.organizations(offset=0, limit=1)
+    return store
 
 
 def resource_door(services: Services) -> InnerService:

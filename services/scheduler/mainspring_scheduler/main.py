@@ -28,6 +28,7 @@ from mainspring_scheduler.adapters.postgres import PostgresDutyStore, PostgresSc
 from mainspring_scheduler.ports.duties import DutyCalls, DutyStore
 from mainspring_scheduler.ports.schedules import ScheduleStore
 from mainspring_scheduler.ports.targets import Turns, Workflows
+from mainspring_scheduler.usecases.duties import plant
 from mainspring_scheduler.usecases.firing import Firing
 from mainspring_scheduler.usecases.schedules import Schedules
 from mainspring_scheduler.usecases.targets import SlotTargets
@@ -102,6 +103,7 @@ async def start(settings: Settings, service: Service) -> None:
         ids=RandomIds(clock),
         draws=draws,
     )
+    await plant(parts.duties)  # fails without its tables, or as another service's role
     scheduler = Scheduler(parts)
     serving = service.spawn("loop", scheduler.loop.serve())
 

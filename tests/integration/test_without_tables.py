@@ -1,0 +1,69 @@
+"""A service whose tables are not there, or are not its own, does not say that it is ready."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Iterator
+
+import pytest
+
+from mainspring_testkit.fixtures import Database, database_suffix
+from mainspring_testkit.servers import PostgresServer, free_port
+
+ROLES = {"api": "api", "engine": "engine", "eventstore": "log", "scheduler": "scheduler"}
+
+
+@pytest.fixture
+def empty(postgres: PostgresServer, template: str) -> Iterator[str]:
+    """A database without our tables; whoever migrated the template has made the roles."""
+    name = f"empty_{template}_{database_suffix()}"
+    postgres.sql(f'create database "{name}"')
+    yield name
+    postgres.sql(f'drop database "{name}" with (force)')
+
+
+async def ended(service: str, url: str) -> tuple[int | None, str]:
+    """The exit status of a service on this database, and what it said."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    names = ("ENGINE", "EVENTSTORE", "RESOURCE", "SCHEDULER")
+    settings = {
+        "DATABASE_URL": url,
+        "NATS_URL": f"nats://{nowhere}",
+        "API_PORT": str(free_port()),
+        **{f"{name}_ADDR": nowhere for name in names},
+        **{f"{name}_BIND": f"127.0.0.1:{free_port()}" for name in names},
+    }
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("MAINSPRING_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", f"mainspring_{service}",
+        env=plain | {f"MAINSPRING_{name}": value for name, value in settings.items()}, stderr=PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(30):
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, said.decode()
+
+
+@pytest.mark.parametrize("service", ROLES)
+async def test_a_service_without_its_tables_does_not_start(
+    postgres: PostgresServer, empty: str, service: str
+) -> None:
+    status, said = await ended(service, postgres.url(empty, role=f"{ROLES[service]}_run"))
+
+    assert (status, f"{service} cannot start: " in said) == (1, True), said
+
+
+@pytest.mark.parametrize("service", ROLES)
+async def test_a_service_with_the_role_of_another_does_not_start(
+    database: Database, service: str
+) -> None:
+    other = "api_run" if service != "api" else "engine_run"
+
+    status, said = await ended(service, database.url(other))
+
+    assert (status, f"{service} cannot start: " in said) == (1, True), said
