@@ -22,7 +22,7 @@ async def test_a_worker_that_finds_no_engine_says_where_it_looked_and_does_not_r
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         twice = asyncio.Semaphore(0)
         loop = asyncio.get_running_loop()
-        caplog.set_level("INFO")
+        caplog.set_level("DEBUG", "mainspring_workstream.work")
         caplog.handler.addFilter(lambda _: bool(loop.call_soon_threadsafe(twice.release)))
         async with Worker([nothing], engine=address):
             for _ in range(2):
@@ -30,4 +30,4 @@ async def test_a_worker_that_finds_no_engine_says_where_it_looked_and_does_not_r
                     await twice.acquire()
 
     told = [(one.levelname, address in one.getMessage()) for one in caplog.records]
-    assert told[:2] == [("WARNING", True), ("INFO", True)]
+    assert told[:2] == [("WARNING", True), ("DEBUG", True)]
