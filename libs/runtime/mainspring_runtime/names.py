@@ -46,6 +46,7 @@ SCOPE: Final = "mainspring"
 
 SPAN_SUBMIT: Final = "mainspring.submit"
 """Engine: a message comes in, from its arrival to its commit."""
+SPAN_WORKFLOW: Final = "mainspring.workflow"
 SPAN_ATTEMPT: Final = "mainspring.attempt"
 """Engine, made after the fact: one attempt of a task, from its claim to its close."""
 SPAN_APPEND: Final = "mainspring.append_deltas"
@@ -61,6 +62,11 @@ OPERATION_TOOL: Final = "execute_tool"
 def agent_span(agent: str | None) -> str:
     """One turn."""
     return f"{OPERATION_AGENT} {agent}" if agent else OPERATION_AGENT
+
+
+def workflow_span(type_: str) -> str:
+    """One workflow of users' code, from its start to its end."""
+    return f"{SPAN_WORKFLOW} {type_}" if type_ else SPAN_WORKFLOW
 
 
 def chat_span(model: str | None) -> str:
@@ -126,6 +132,9 @@ CONTENT: Final = frozenset(
 # ── our own attributes ──────────────────────────────────────────────────────────────────────────
 
 ORG_ID: Final = "mainspring.org.id"
+WORKFLOW_ID: Final = "mainspring.workflow.id"
+WORKFLOW_TYPE: Final = "mainspring.workflow.type"
+WORKFLOW_OUTCOME: Final = "mainspring.workflow.outcome"
 TURN_ID: Final = "mainspring.turn.id"
 TURN_OUTCOME: Final = "mainspring.turn.outcome"
 TURN_ITERATIONS: Final = "mainspring.turn.iterations"

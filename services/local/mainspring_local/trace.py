@@ -13,7 +13,13 @@ NS_PER_MS = 1_000_000
 NAME_WIDTH = 58
 NAMING = (names.CONVERSATION_ID, names.TURN_ID, names.TASK_ID)
 """Attributes that say what a span is of."""
-SHOWN = (names.LEASE_FENCE, names.STEP_OUTCOME, names.TURN_OUTCOME, names.RESPONSE_FINISH_REASONS)
+SHOWN = (
+    names.LEASE_FENCE,
+    names.STEP_OUTCOME,
+    names.TURN_OUTCOME,
+    names.WORKFLOW_OUTCOME,
+    names.RESPONSE_FINISH_REASONS,
+)
 """Attributes printed behind a span; all others stay in the files."""
 
 

@@ -13,11 +13,14 @@ from mainspring_engine.ports.store import Ended, Store
 from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.retelling import tell_again
 from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_runtime import names
 from mainspring_runtime.listeners import Listeners
 from mainspring_runtime.spans import SpanRecord
 from mainspring_runtime.telemetry import Telemetry
+from mainspring_schema.tasks import WorkflowResult
+from tests.unit.engine.program import Desk
 
 TURN, FIRST, SECOND = UUID(int=1), UUID(int=2), UUID(int=3)
 ROOT = TraceContext(0xABC, span_id_for(TURN, 0), sampled=True)
@@ -88,6 +91,26 @@ async def test_the_ids_are_those_that_others_hung_their_spans_under() -> None:
     assert (turn.context, turn.parent_span_id) == (ROOT, None)
     assert (turn.start_ns, turn.end_ns) == (50_000_000, 200_000_000)
     assert turn.attributes[names.TURN_OUTCOME] == "completed"
+
+
+async def test_a_workflow_is_told_as_one_with_its_type_where_that_is_known() -> None:
+    desk, sink = Desk(), Sink()
+    past = cast("Store", cast("object", StoreWithPast()))
+    witness = TelemetryWitness(Telemetry(sinks=[sink]), Listeners([]), Agents(past))
+    desk.claimed()
+    desk.brings(WorkflowResult(outcome="completed", result=b"1"))
+    traced = msgspec.structs.replace(desk.last.workflows[0], traceparent=ROOT.format())
+
+    witness.committed(msgspec.structs.replace(desk.last, workflows=(traced,)), (), 200)
+    again = await told(StoreWithPast(ended(FIRST, at_ms=200, session_id=TURN)))
+
+    assert [one.name for one in (*sink.records, again[1])] == [
+        "mainspring.workflow order", "mainspring.workflow"
+    ]  # fmt: skip
+    for record, id_ in ((sink.records[0], desk.id), (again[1], TURN)):
+        assert record.attributes[names.WORKFLOW_ID] == to_wire(Prefix.WORKFLOW, id_)
+        assert record.attributes[names.WORKFLOW_OUTCOME] == "completed"
+        assert names.OPERATION_NAME not in record.attributes
 
 
 async def test_a_turn_that_goes_on_has_no_span_yet() -> None:

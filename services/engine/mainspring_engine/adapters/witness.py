@@ -10,6 +10,7 @@ from mainspring_engine.adapters import turn_log
 from mainspring_engine.domain.changes import Changes, WorkflowChange
 from mainspring_engine.domain.rows import Closing, Outcome
 from mainspring_engine.domain.turn.agent import TurnAgent
+from mainspring_engine.domain.workflow.state import decode_state
 from mainspring_engine.ports.outside import AttemptEnd, TurnEnd
 from mainspring_engine.ports.store import Closed
 from mainspring_engine.usecases.agents import Agents
@@ -92,28 +93,36 @@ class TelemetryWitness:
         trace = TraceContext.parse(end.traceparent)
         if trace is None or not trace.sampled:
             return
-        agent = self._agents.get(end.config_hash)
+        name, attributes = self._told_of(end)
         failed = end.outcome in (Outcome.FAILED, Outcome.SEALED)
         span = SpanRecord(
-            name=names.agent_span(None if agent is None else agent.agent_name),
+            name=name,
             context=trace,
             parent_span_id=None,
             start_ns=end.started_ms * _NS_PER_MS,
             end_ns=end.ended_ms * _NS_PER_MS,
-            attributes=_turn_attributes(end, agent),
+            attributes=attributes,
             status=SpanStatus.ERROR if failed else SpanStatus.UNSET,
         )
         self._telemetry.record(span)
+
+    def _told_of(self, end: TurnEnd) -> tuple[str, dict[str, names.Attribute]]:
+        """The name of its span, and what that says."""
+        if end.workflow_id == end.session_id:
+            return names.workflow_span(end.workflow_type), _workflow_attributes(end)
+        agent = self._agents.get(end.config_hash)
+        name = names.agent_span(None if agent is None else agent.agent_name)
+        return name, _turn_attributes(end, agent)
 
 
 def _belonging(end: AttemptEnd) -> dict[str, names.Attribute]:
     """A plain task has neither session nor turn."""
     if end.workflow_id == end.held.task_id:
         return {}
-    return {
-        names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
-        names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id),
-    }
+    told = {names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id)}
+    if end.workflow_id == end.session_id:
+        return {**told, names.WORKFLOW_ID: to_wire(Prefix.WORKFLOW, end.workflow_id)}
+    return {**told, names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id)}
 
 
 def _end_of(changes: Changes, change: WorkflowChange, now_ms: int) -> TurnEnd:
@@ -126,7 +135,19 @@ def _end_of(changes: Changes, change: WorkflowChange, now_ms: int) -> TurnEnd:
         traceparent=change.traceparent,
         started_ms=change.started_ms,
         ended_ms=now_ms,
+        workflow_type="" if change.config_hash else decode_state(change.state).type,
     )
+
+
+def _workflow_attributes(end: TurnEnd) -> dict[str, names.Attribute]:
+    """A workflow is a session of its own, by which its trace is found."""
+    return {
+        names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
+        names.ORG_ID: to_wire(Prefix.ORG, end.org_id),
+        names.WORKFLOW_ID: to_wire(Prefix.WORKFLOW, end.workflow_id),
+        names.WORKFLOW_TYPE: end.workflow_type,
+        names.WORKFLOW_OUTCOME: end.outcome.name.lower(),
+    }
 
 
 def _turn_attributes(end: TurnEnd, agent: TurnAgent | None) -> dict[str, names.Attribute]:

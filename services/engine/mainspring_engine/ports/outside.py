@@ -93,7 +93,10 @@ class AttemptEnd(Struct, frozen=True, kw_only=True):
 
 
 class TurnEnd(Struct, frozen=True, kw_only=True):
-    """A turn that has its outcome, with what its span needs."""
+    """A turn or a workflow that has its outcome, with what its span needs.
+
+    `workflow_type` is that of a workflow, where it is known.
+    """
 
     org_id: UUID
     session_id: UUID
@@ -103,6 +106,7 @@ class TurnEnd(Struct, frozen=True, kw_only=True):
     traceparent: str
     started_ms: int
     ended_ms: int
+    workflow_type: str = ""
 
 
 class Witness(Protocol):
