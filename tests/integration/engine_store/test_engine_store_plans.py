@@ -44,6 +44,8 @@ from numbers
 
 FIRST = UUID(int=0)
 ORGS = [UUID(int=n) for n in range(50)]
+ROUNDS_MAX = 3000
+"""Of renewals: half a minute, for longer nothing beside them holds a snapshot."""
 
 OLDER = query(
     "update engine.task set stamped_at = stamped_at - interval '4 s' where incarnation = $1"
@@ -241,7 +243,8 @@ async def test_renewals_stay_heap_only(world: PostgresWorld) -> None:
     renewals = tuple(worker.renewal(Held(task.id, 1)) for task in tasks)
     parts: list[float] = []
 
-    for _ in range(10):
+    # Whoever analyses the table, or holds a snapshot beside it, keeps old rows in their places.
+    while len(parts) < ROUNDS_MAX and sum(part > 0.9 for part in parts[-5:]) < 5:
         await world.owner.execute(OLDER, worker.id)
         before = await updates(world)
         await world.store.renew(renewals)
@@ -249,8 +252,7 @@ async def test_renewals_stay_heap_only(world: PostgresWorld) -> None:
         assert after[0] - before[0] == len(tasks)
         parts.append((after[1] - before[1]) / len(tasks))
 
-    # Whatever analyses the table just then keeps old rows in their places for a round or two.
-    assert sorted(parts)[len(parts) // 2] > 0.9, parts
+    assert len(parts) < ROUNDS_MAX, parts[-5:]
 
 
 async def updates(world: PostgresWorld) -> tuple[int, int]:
