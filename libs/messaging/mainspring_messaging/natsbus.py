@@ -5,7 +5,6 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
 
 import nats.errors
 from nats.aio.client import Client
@@ -13,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from mainspring_kernel import limits
+from mainspring_kernel.addresses import host_of
 from mainspring_kernel.tracing import TRACEPARENT, TraceContext
 from mainspring_messaging.bus import Callback, Message, SignalKind, Watcher, Watchers
 from mainspring_messaging.subjects import is_valid
@@ -70,8 +70,7 @@ class NatsBus:
     def __init__(self, url: str, *, name: str) -> None:
         self._url = url
         self._name = name
-        self._where = urlsplit(url).netloc.rpartition("@")[2] or url
-        """For people: without the password."""
+        self._where = host_of(url)
         self._why = "no answer"
         """What the newest attempt to connect came to."""
         self._told_away = False

@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
 
 from mainspring_kernel import backoff, limits
+from mainspring_kernel.addresses import host_of
 from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.errors import MainspringError, Unavailable
@@ -50,8 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def where(self) -> str:
-        """The server's address for people: without the password."""
-        return urlsplit(self.url).netloc.rpartition("@")[2] or "its socket"
+        """The server's address for people."""
+        return host_of(self.url) or "its socket"
 
     def server_settings(self) -> dict[str, str]:
         """Settings of each session, sent with its start and so no statement of its own."""

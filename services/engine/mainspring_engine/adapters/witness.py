@@ -5,6 +5,7 @@ workers and event stores recorded under them have a parent, even if those were k
 """
 
 from typing import Final
+from uuid import UUID
 
 from mainspring_engine.adapters import turn_log
 from mainspring_engine.domain.changes import Changes, WorkflowChange
@@ -61,7 +62,7 @@ class TelemetryWitness:
             start_ns=end.claimed_ms * _NS_PER_MS,
             end_ns=end.ended_ms * _NS_PER_MS,
             attributes={
-                **_belonging(end),
+                **_of_attempt(end),
                 names.TASK_ID: to_wire(Prefix.TASK, held.task_id),
                 names.LEASE_FENCE: held.fence,
                 names.STEP_OUTCOME: end.closing.name.lower(),
@@ -115,14 +116,18 @@ class TelemetryWitness:
         return name, _turn_attributes(end, agent)
 
 
-def _belonging(end: AttemptEnd) -> dict[str, names.Attribute]:
+def _of_attempt(end: AttemptEnd) -> dict[str, names.Attribute]:
     """A plain task has neither session nor turn."""
-    if end.workflow_id == end.held.task_id:
-        return {}
-    told = {names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id)}
-    if end.workflow_id == end.session_id:
-        return {**told, names.WORKFLOW_ID: to_wire(Prefix.WORKFLOW, end.workflow_id)}
-    return {**told, names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id)}
+    is_plain = end.workflow_id == end.held.task_id
+    return {} if is_plain else _belonging(end.session_id, end.workflow_id)
+
+
+def _belonging(session_id: UUID, workflow_id: UUID) -> dict[str, names.Attribute]:
+    """A workflow is a session of its own, by which its trace is found."""
+    told: dict[str, names.Attribute] = {names.CONVERSATION_ID: to_wire(Prefix.SESSION, session_id)}
+    if session_id == workflow_id:
+        return {**told, names.WORKFLOW_ID: to_wire(Prefix.WORKFLOW, workflow_id)}
+    return {**told, names.TURN_ID: to_wire(Prefix.TURN, workflow_id)}
 
 
 def _end_of(changes: Changes, change: WorkflowChange, now_ms: int) -> TurnEnd:
@@ -140,11 +145,9 @@ def _end_of(changes: Changes, change: WorkflowChange, now_ms: int) -> TurnEnd:
 
 
 def _workflow_attributes(end: TurnEnd) -> dict[str, names.Attribute]:
-    """A workflow is a session of its own, by which its trace is found."""
     return {
-        names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
+        **_belonging(end.session_id, end.workflow_id),
         names.ORG_ID: to_wire(Prefix.ORG, end.org_id),
-        names.WORKFLOW_ID: to_wire(Prefix.WORKFLOW, end.workflow_id),
         names.WORKFLOW_TYPE: end.workflow_type,
         names.WORKFLOW_OUTCOME: end.outcome.name.lower(),
     }
@@ -153,9 +156,8 @@ def _workflow_attributes(end: TurnEnd) -> dict[str, names.Attribute]:
 def _turn_attributes(end: TurnEnd, agent: TurnAgent | None) -> dict[str, names.Attribute]:
     attributes: dict[str, names.Attribute] = {
         names.OPERATION_NAME: names.OPERATION_AGENT,
-        names.CONVERSATION_ID: to_wire(Prefix.SESSION, end.session_id),
+        **_belonging(end.session_id, end.workflow_id),
         names.ORG_ID: to_wire(Prefix.ORG, end.org_id),
-        names.TURN_ID: to_wire(Prefix.TURN, end.workflow_id),
         names.TURN_OUTCOME: end.outcome.name.lower(),
     }
     if agent is not None:

@@ -134,13 +134,7 @@ class Pusher:
             traceparent=task.traceparent,
         )
         origin = Origin(b"", task.traceparent, claim.taken_s)
-        self._push(
-            attachment,
-            of_its_own,
-            payload=task.payload,
-            origin=origin,
-            reads_log=False,
-        )
+        self._push(attachment, of_its_own, payload=task.payload, origin=origin, reads_log=False)
 
     def _note_wait(self, route: Route, task_id: UUID) -> None:
         """Of a first attempt: an id tells when its task was made, to the millisecond."""
@@ -159,7 +153,7 @@ class Pusher:
     ) -> None:
         self._attachments.hold(attachment, task)
         remembered = self._sessions.get(task.session_id) if reads_log else None
-        age_s = self._clock.mono() - origin.claimed_s
+        age_s = task.since_s - origin.claimed_s
         if task.route is not None and is_go(task.route):
             self._sessions.note_worker(task.session_id, attachment.incarnation)
         attachment.outbox.task(
