@@ -25,9 +25,13 @@ ORDINALS = Query(
 )
 
 
-async def die(house: House, engine: Engine, session: UUID) -> UUID:
-    """The session's turn dies of its model call; returns the dead task."""
+async def die(
+    house: House, engine: Engine, session: UUID, worker: ScriptedWorker | None = None
+) -> UUID:
+    """The session's turn dies of its model call, `worker`'s if told; returns the dead task."""
     receipt = await house.say(engine, session, "poison")
+    if worker is not None:
+        await worker.next_reason()
     ((task,),) = (await engine.store.open_tasks((receipt.turn_id,))).values()
     ticket = FutureTicket()
     died = Died(session_id=session, org_id=DEFAULT_ORG_ID, workflow_id=receipt.turn_id, task=task)
@@ -147,7 +151,7 @@ async def test_a_letter_shows_every_attempt_and_its_input(house: House) -> None:
     worker = ScriptedWorker(house.ids)
     async with house.working() as engine:
         await worker.attach(engine.conversations)
-        task_id = await die(house, engine, session)
+        task_id = await die(house, engine, session, worker)
 
         details = await letter(engine, task_id)
 
