@@ -1,8 +1,8 @@
 """`./task gen`: what is committed but made from something else.
 
 Stubs from proto/, the pins of every package, hashed requirements of every service, the dump of the
-migrated schema, the pages of measured figures and of capabilities. `--check` makes them beside and
-fails where they differ; names pick one.
+migrated schema, the list of migrations that services need, the pages of measured figures and of
+capabilities. `--check` makes them beside and fails where they differ; names pick one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STUBS = Path("libs/rpc/mainspring_rpc/generated")
 REQUIREMENTS = Path("requirements")
 SCHEMA = Path("migrations/schema.sql")
+NEEDED = Path("libs/postgres/mainspring_postgres/needed.py")
 PAGES = {
     "figures": Path("docs/figures.md"),
     "ablations": Path("docs/ablations.md"),
@@ -147,6 +148,17 @@ def make_schema(folder: Path) -> None:
     (folder / SCHEMA).write_text("\n".join(kept).strip() + "\n")
 
 
+def make_needed(folder: Path) -> None:
+    """The migrations that a service needs before it starts, for packages that come without them."""
+    names = sorted(path.stem for path in SCHEMA.parent.glob("*_pre_*.sql"))
+    listed = "".join(f'    "{name}",\n' for name in names)
+    (folder / NEEDED).parent.mkdir(parents=True)
+    (folder / NEEDED).write_text(
+        '"""Made by `./task gen needed`: the migrations without which no service starts."""\n\n'
+        f"from typing import Final\n\nPRE_MIGRATIONS: Final = (\n{listed})\n"
+    )
+
+
 def compare(made: Path, name: str) -> int:
     """Prints how the committed files differ from the made ones; how many do."""
     stale = 0
@@ -181,7 +193,7 @@ def committed(name: str) -> set[Path]:
         return {PROJECT}
     if name == "requirements":
         return set(REQUIREMENTS.glob("*.txt"))
-    kept = PAGES.get(name, SCHEMA)
+    kept = NEEDED if name == "needed" else PAGES.get(name, SCHEMA)
     return {kept} if kept.exists() else set()
 
 
@@ -212,6 +224,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "pins": make_pins,
     "requirements": make_requirements,
     "schema": make_schema,
+    "needed": make_needed,
     "figures": make_figures,
     "ablations": make_ablations,
     "capabilities": make_capabilities,

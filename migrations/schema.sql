@@ -9110,6 +9110,16 @@ GRANT SELECT ON TABLE log.store TO log_run;
 
 
 --
+-- Name: TABLE schema_migrations; Type: ACL; Schema: public; Owner: mainspring
+--
+
+GRANT SELECT ON TABLE public.schema_migrations TO api_run;
+GRANT SELECT ON TABLE public.schema_migrations TO engine_run;
+GRANT SELECT ON TABLE public.schema_migrations TO log_run;
+GRANT SELECT ON TABLE public.schema_migrations TO scheduler_run;
+
+
+--
 -- Name: TABLE duty; Type: ACL; Schema: scheduler; Owner: scheduler_owner
 --
 

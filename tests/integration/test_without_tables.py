@@ -1,4 +1,4 @@
-"""A service whose tables are not there, or are not its own, does not say that it is ready."""
+"""A service whose tables are not there, not all there, or not its own, does not say it is ready."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mainspring_postgres.needed import PRE_MIGRATIONS
 from mainspring_testkit.fixtures import Database, database_suffix
 from mainspring_testkit.servers import PostgresServer, free_port
 
@@ -67,3 +68,28 @@ async def test_a_service_with_the_role_of_another_does_not_start(
     status, said = await ended(service, database.url(other))
 
     assert (status, f"{service} cannot start: " in said) == (1, True), said
+
+
+@pytest.mark.parametrize("service", ROLES)
+async def test_a_service_that_lacks_a_migration_names_it_and_does_not_start(
+    database: Database, service: str
+) -> None:
+    newest = PRE_MIGRATIONS[-1]
+    version = newest.partition("_")[0]
+    database.sql(f"delete from schema_migrations where version = '{version}'")
+
+    status, said = await ended(service, database.url(f"{ROLES[service]}_run"))
+
+    told = f"{service} cannot start: The database lacks {newest}. Apply the migrations"
+    assert (status, told in said) == (1, True), said
+
+
+async def test_a_version_that_could_not_read_its_migrations_yet_is_told_by_the_first_that_lets_it(
+    database: Database,
+) -> None:
+    database.sql("revoke select on schema_migrations from engine_run")
+
+    status, said = await ended("engine", database.url("engine_run"))
+
+    told = "The database lacks 20261129234500_pre_shared_read_migrations"
+    assert (status, told in said) == (1, True), said

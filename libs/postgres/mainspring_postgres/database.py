@@ -14,8 +14,14 @@ from mainspring_kernel.clock import Clock, SystemClock
 from mainspring_kernel.draws import Draws, SystemDraws
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_postgres.completion import finished
-from mainspring_postgres.errors import DurabilityOff, lost_connection
+from mainspring_postgres.errors import (
+    DurabilityOff,
+    MigrationsMissing,
+    QueryFailed,
+    lost_connection,
+)
 from mainspring_postgres.lending import Lending
+from mainspring_postgres.needed import PRE_MIGRATIONS
 from mainspring_postgres.queries import Query
 from mainspring_postgres.rows import Row
 from mainspring_postgres.statements import (
@@ -72,6 +78,18 @@ _DURABILITY = Query(
            and setting = 'off' order by name""",
     repeatable=True,
 )
+_APPLIED = Query(
+    name="applied_migrations",
+    purpose="The migrations that the database has had.",
+    sql="select version from public.schema_migrations",
+    repeatable=True,
+)
+_MISSING_BY_STATE = {
+    "42P01": PRE_MIGRATIONS,
+    "42501": tuple(n for n in PRE_MIGRATIONS if n >= "20261129234500_pre_shared_read_migrations"),
+}
+"""What is missing at least where that statement fails: the table comes with the first migration,
+the right to read it with this one."""
 _PING = Query(name="ping", purpose="Whether the server answers.", sql="select 1", repeatable=True)
 
 
@@ -89,17 +107,25 @@ class Database(Reading):
 
     @classmethod
     async def open(
-        cls, options: Options, *, clock: Clock | None = None, draws: Draws | None = None
+        cls,
+        options: Options,
+        *,
+        migrated: bool = False,
+        clock: Clock | None = None,
+        draws: Draws | None = None,
     ) -> "Database":
         """Connects, waiting up to `start_s`, and checks that the server is durable.
 
-        Raises Unavailable or DurabilityOff.
+        With `migrated`, that this version's `pre` migrations are there as well.
+        Raises Unavailable, DurabilityOff or MigrationsMissing.
         """
         pool = await _open_pool(options, clock or SystemClock(), draws or SystemDraws())
         database = cls(pool, options)
         try:
             if options.durability_required:
                 await database.check_durability()
+            if migrated:
+                await database.check_migrations()
         except BaseException:
             await database.close()
             raise
@@ -110,6 +136,18 @@ class Database(Reading):
         unsafe = await self.fetch(_DURABILITY)
         if unsafe:
             raise DurabilityOff([f"{row['name']}={row['setting']}" for row in unsafe])
+
+    async def check_migrations(self) -> None:
+        """Raises MigrationsMissing where a `pre` migration of this version was not applied."""
+        try:
+            applied = {row["version"] for row in await self.fetch(_APPLIED)}
+        except QueryFailed as error:
+            if error.sqlstate not in _MISSING_BY_STATE:
+                raise
+            raise MigrationsMissing(_MISSING_BY_STATE[error.sqlstate]) from error
+        missing = [name for name in PRE_MIGRATIONS if name.partition("_")[0] not in applied]
+        if missing:
+            raise MigrationsMissing(missing)
 
     async def ping(self) -> None:
         """Raises Unavailable where the server does not answer."""

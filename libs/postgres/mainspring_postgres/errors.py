@@ -1,6 +1,7 @@
 """What asyncpg raises, as errors of the house."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -46,6 +47,22 @@ class DurabilityOff(MainspringError):
         super().__init__(
             f"Postgres runs with {', '.join(settings)}: acknowledged work could be lost. "
             "Set fsync, full_page_writes and synchronous_commit to on."
+        )
+
+
+class MigrationsMissing(MainspringError):
+    """The database was not migrated as far as this version needs, so the service cannot work."""
+
+    code = "migrations_missing"
+    status = 500
+    title = "The database lacks migrations"
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        """`missing` names them, oldest first."""
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        super().__init__(
+            f"The database lacks {missing[0]}{others}. "
+            "Apply the migrations of this version that are marked pre, then start again."
         )
 
 

@@ -163,7 +163,7 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
         application_name=f"mainspring-{NAME}",
         connections_max=_CONNECTIONS_MAX,
     )
-    database = await Database.open(options)
+    database = await Database.open(options, migrated=True)
     service.stack.push_async_callback(database.close)
     store = PostgresStore(database, opened=telling(listeners))
     # Without its tables, or as another service's role, each request would fail.

@@ -331,7 +331,7 @@ async def start(settings: EngineSettings, service: Service) -> None:
         application_name="mainspring-engine",
         connections_max=_CONNECTIONS_MAX,
     )
-    database = await Database.open(options)
+    database = await Database.open(options, migrated=True)
     stack.push_async_callback(database.close)
     bus = NatsBus(settings.nats_url, name="mainspring-engine")
     stack.push_async_callback(bus.close)

@@ -32,7 +32,7 @@ async def start(settings: EventStoreSettings, service: Service) -> None:
         application_name=f"mainspring-{NAME}",
         connections_max=_CONNECTIONS_MAX,
     )
-    database = await Database.open(options)
+    database = await Database.open(options, migrated=True)
     stack.push_async_callback(database.close)
     bus = NatsBus(settings.nats_url, name=f"mainspring-{NAME}")
     stack.push_async_callback(bus.close)

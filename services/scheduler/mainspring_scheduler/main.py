@@ -85,7 +85,7 @@ async def start(settings: Settings, service: Service) -> None:
         application_name="mainspring-scheduler",
         connections_max=_CONNECTIONS_MAX,
     )
-    database = await Database.open(options, clock=clock, draws=draws)
+    database = await Database.open(options, migrated=True, clock=clock, draws=draws)
     service.stack.push_async_callback(database.close)
     engine, eventstore, api = (
         Channel(str(address))
