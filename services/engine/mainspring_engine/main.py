@@ -140,6 +140,7 @@ class Engine:
         return Workers(
             registry=self.registry,
             roster=self._roster,
+            attachments=self._attachments,
             announcer=self._announcer,
             clock=self._clock,
             replica=ids.uuid7(),
@@ -381,10 +382,8 @@ async def _serve(settings: EngineSettings, service: Service, engine: Engine) -> 
         registry=engine.registry,
         retention=Retention(engine.store.retention, settings.keep),
     )
-    server = await serve(
-        str(settings.engine_bind),
-        [control_service(servicer), worker_service(WorkerServicer(engine.conversations))],
-    )
+    doors = [control_service(servicer), worker_service(WorkerServicer(engine.conversations))]
+    server = await serve(str(settings.engine_bind), doors)
     service.stack.push_async_callback(_leave, server, engine)
     server.set_serving(serving=True)
 

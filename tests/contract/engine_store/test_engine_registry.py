@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from mainspring_engine.domain.limits import REPLICA_SILENT_S, WORKER_KEPT_S
+from mainspring_engine.domain.limits import REPLICA_HEARD_S, REPLICA_SILENT_S, WORKER_KEPT_S
 from mainspring_engine.ports.registry import Presence, Registration, Registry
 from mainspring_schema.frames import Held
 from mainspring_schema.operations import ListWorkers, WorkerView
@@ -246,6 +246,27 @@ async def test_an_engine_that_is_not_heard_of_is_not_found(world: World, worker:
 
     assert gone == ()
     assert await registry.replicas_of(queue, "maths", limit=3) == (replica,)
+
+
+async def test_engines_that_are_heard_of_are_known_with_their_streams(world: World) -> None:
+    registry = world.backstage.registry
+    workers = [await Worker.attached(world) for _ in range(3)]
+    replica = await registered(world, workers[0])
+    for worker in workers[1:]:
+        await registered(world, worker, replica=replica)
+    idle, gone = IDS.uuid7(), await registered(world, await Worker.attached(world))
+    await world.pass_time(REPLICA_HEARD_S + 1)
+    for alive in (replica, idle):
+        await registry.beat(alive)
+    await registry.tell((presence(workers[0], attached=False),))
+
+    shares = await registry.shares()
+
+    assert {id_: shares.get(id_) for id_ in (replica, idle, gone)} == {
+        replica: 2,
+        idle: 0,
+        gone: None,
+    }
 
 
 async def test_the_youngest_workers_word_on_a_toolset_stands(world: World) -> None:

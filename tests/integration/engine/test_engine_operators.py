@@ -100,6 +100,41 @@ async def test_the_hint_of_a_drain_reaches_the_engine_that_has_the_stream(house:
         await worker.leave()
 
 
+async def test_workers_of_an_engine_that_has_all_of_them_are_asked_to_attach_elsewhere(
+    house: House,
+) -> None:
+    workers = [ScriptedWorker(house.ids) for _ in range(4)]
+    async with house.working() as full, house.working() as empty:
+        for worker in workers:
+            await worker.attach(full.conversations)
+        await worker_at(full, workers[3])
+
+        async def both_seen() -> bool:
+            return set((await empty.registry.shares()).values()) == {0, 4}
+
+        await until(both_seen)
+
+        async def two_are_asked() -> bool:
+            await full._workers.balancing.look()
+            return len(told_to_leave(workers)) == 2
+
+        await until(two_are_asked)
+        for worker in told_to_leave(workers):
+            await worker.leave()
+            await worker.attach(empty.conversations)
+
+        async def even() -> bool:
+            return set((await empty.registry.shares()).values()) == {2}
+
+        await until(even)
+        for worker in workers:
+            await worker.leave()
+
+
+def told_to_leave(workers: list[ScriptedWorker]) -> list[ScriptedWorker]:
+    return [worker for worker in workers if any(frame.leaving for frame in worker.frames)]
+
+
 async def test_the_registry_follows_a_worker_from_its_attach_to_its_end(house: House) -> None:
     worker = ScriptedWorker(house.ids)
     async with house.working() as engine:

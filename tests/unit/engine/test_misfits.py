@@ -13,6 +13,7 @@ from mainspring_engine.domain.roster import Roster, Seat
 from mainspring_engine.domain.routes import offer_of
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.registry import Presence, Registration, Registry
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import ManualClock
 from mainspring_schema.frames import Attach
@@ -52,6 +53,7 @@ class Site:
         self.workers = Workers(
             registry=cast("Registry", cast("object", self.rows)),
             roster=self.roster,
+            attachments=Attachments(),
             announcer=cast("Announcer", cast("object", self.rows)),
             clock=self.clock,
             replica=UUID(int=9),

@@ -18,6 +18,7 @@ from mainspring_engine.ports.log import GrantedLog
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.registry import Presence, Registry
 from mainspring_engine.ports.store import AttachRow
+from mainspring_engine.usecases.attachments import Attachments
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
@@ -75,6 +76,7 @@ class Site:
         workers = Workers(
             registry=registry or self.registry,
             roster=roster,
+            attachments=Attachments(),
             announcer=cast("Announcer", cast("object", self.hints)),
             clock=self.clock,
             replica=UUID(int=number),

@@ -91,8 +91,14 @@ MISFITS_LOOKED_AT_MAX: Final = 10_000
 REPLICA_BEAT_S: Final = 5.0
 """How often an engine says that it lives, and reads which of its workers are drained: 0.2
 statements a second. A drain is in force at once where NATS carries the hint, else this late."""
+REPLICA_HEARD_S: Final = 2 * REPLICA_BEAT_S
+"""An engine that is to be sent workers was heard of within it: a beat may come late."""
 REPLICA_SILENT_S: Final = 20.0
 """An engine not heard of for this long is gone: four beats, or a stall that nobody survives."""
+BALANCE_S: Final = 60.0
+"""How often an engine compares its streams with the others': two looks later some move."""
+BALANCE_AGAIN_S: Final = 3600.0
+"""A worker that came back to the engine that had sent it away is not sent again for as long."""
 WORKER_KEPT_S: Final = 7 * 24 * 3600.0
 """How long a stopped worker stays in the registry: attempts of this week name who made them."""
 PRESENCES_WAITING_MAX: Final = 20_000

@@ -75,6 +75,10 @@ class Outbox(Protocol):
 
     def history(self, history: History) -> None: ...
 
+    def leave(self) -> None:
+        """Tells the worker to attach elsewhere."""
+        ...
+
     def pages_unread(self) -> int:
         """Histories that were put and are in no frame yet."""
         ...

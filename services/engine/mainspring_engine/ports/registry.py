@@ -65,6 +65,10 @@ class Registry(Protocol):
         """
         ...
 
+    async def shares(self) -> dict[UUID, int]:
+        """How many streams each engine holds that was heard of within REPLICA_HEARD_S."""
+        ...
+
     async def worker(self, incarnation: UUID) -> WorkerView | None: ...
 
     async def try_misfits(

@@ -20,6 +20,8 @@ from mainspring_engine.domain.roster import Roster
 from mainspring_engine.domain.routes import offer_of
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.registry import Presence, Registration, Registry
+from mainspring_engine.usecases.attachments import Attachments
+from mainspring_engine.usecases.balancing import Balancing
 from mainspring_engine.usecases.misfits import Misfits
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.errors import NotFound, Unavailable
@@ -42,6 +44,7 @@ class Workers:
         *,
         registry: Registry,
         roster: Roster,
+        attachments: Attachments,
         announcer: Announcer,
         clock: Clock,
         replica: UUID,
@@ -56,6 +59,9 @@ class Workers:
         self._untold: dict[UUID, Presence] = {}
         self._changed = asyncio.Event()
         self._misfits = Misfits(registry=registry, announcer=announcer, clock=clock)
+        self.balancing = Balancing(
+            registry=registry, attachments=attachments, clock=clock, replica=replica
+        )
 
     async def work(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -63,6 +69,7 @@ class Workers:
             group.create_task(self._beat_for_ever())
             group.create_task(self._tell_for_ever())
             group.create_task(self._misfits.work())
+            group.create_task(self.balancing.work())
 
     # ── streams of this engine ──────────────────────────────────────────────────────────────────
 

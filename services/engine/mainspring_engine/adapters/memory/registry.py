@@ -1,10 +1,16 @@
 """Workers and replicas over the tables."""
 
+from collections import Counter
 from contextlib import AbstractContextManager
 from uuid import UUID
 
 from mainspring_engine.adapters.memory.tables import Tables, WorkerRow
-from mainspring_engine.domain.limits import REPLICA_SILENT_S, SWEEP_BATCH_ROWS_MAX, WORKER_KEPT_S
+from mainspring_engine.domain.limits import (
+    REPLICA_HEARD_S,
+    REPLICA_SILENT_S,
+    SWEEP_BATCH_ROWS_MAX,
+    WORKER_KEPT_S,
+)
 from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.domain.workflow.state import VERSION_CONFLICT
 from mainspring_engine.ports.registry import Presence, Registration
@@ -109,6 +115,12 @@ class MemoryRegistry:
                 (-seen_ms, id_.int, id_) for id_, seen_ms in tables.replicas.items() if id_ in able
             )
             return tuple(id_ for _, _, id_ in found[:limit])
+
+    async def shares(self) -> dict[UUID, int]:
+        with self._lock:
+            tables, bound_ms = self._tables.registry, self._ago_ms(REPLICA_HEARD_S)
+            held = Counter(row.replica for row in tables.workers.values() if row.left_ms is None)
+            return {id_: held[id_] for id_, at_ms in tables.replicas.items() if at_ms >= bound_ms}
 
     async def worker(self, incarnation: UUID) -> WorkerView | None:
         with self._lock:

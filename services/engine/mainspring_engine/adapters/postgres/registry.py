@@ -3,7 +3,12 @@
 from typing import Final, cast
 from uuid import UUID
 
-from mainspring_engine.domain.limits import REPLICA_SILENT_S, SWEEP_BATCH_ROWS_MAX, WORKER_KEPT_S
+from mainspring_engine.domain.limits import (
+    REPLICA_HEARD_S,
+    REPLICA_SILENT_S,
+    SWEEP_BATCH_ROWS_MAX,
+    WORKER_KEPT_S,
+)
 from mainspring_engine.ports.registry import Presence, Registration
 from mainspring_postgres import Database, load_queries
 from mainspring_schema.operations import ListWorkers, WorkerView
@@ -72,6 +77,10 @@ class PostgresRegistry:
             REGISTRY["replicas_of"], queue, capability, SILENT_MS, limit, build
         )
         return tuple(cast(UUID, row["id"]) for row in rows)
+
+    async def shares(self) -> dict[UUID, int]:
+        rows = await self._database.fetch(REGISTRY["shares"], round(REPLICA_HEARD_S * 1000))
+        return {cast(UUID, row["id"]): cast(int, row["streams"]) for row in rows}
 
     async def worker(self, incarnation: UUID) -> WorkerView | None:
         found = await self._database.fetch_as(

@@ -189,6 +189,15 @@ where
 order by r.seen_at desc, r.id asc
 limit $4;
 
+-- name: shares
+-- How many streams each replica holds that was heard of within $1 ms.
+-- repeatable
+select r.id, count(w.incarnation)::int as streams
+from engine.replica as r
+left join engine.worker as w on r.id = w.replica and w.left_at is null
+where r.seen_at >= clock_timestamp() - $1::bigint * interval '1 millisecond'
+group by r.id;
+
 -- name: announce
 -- What a worker says of its tools. One that started earlier does not take back what a younger one
 -- said: while a deployment is under way both attach again whenever they please.
