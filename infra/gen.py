@@ -1,7 +1,7 @@
 """`./task gen`: what is committed but made from something else.
 
 Stubs from proto/, the pins of every package, hashed requirements of every service, the dump of the
-migrated schema, the list of migrations that services need, the pages of measured figures and of
+migrated schema, the list of migrations, the pages of measured figures and of
 capabilities. `--check` makes them beside and fails where they differ; names pick one.
 """
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STUBS = Path("libs/rpc/mainspring_rpc/generated")
 REQUIREMENTS = Path("requirements")
 SCHEMA = Path("migrations/schema.sql")
-NEEDED = Path("libs/postgres/mainspring_postgres/needed.py")
+LEDGER = Path("libs/postgres/mainspring_postgres/migrations.py")
 PAGES = {
     "figures": Path("docs/figures.md"),
     "ablations": Path("docs/ablations.md"),
@@ -148,14 +148,14 @@ def make_schema(folder: Path) -> None:
     (folder / SCHEMA).write_text("\n".join(kept).strip() + "\n")
 
 
-def make_needed(folder: Path) -> None:
-    """The migrations that a service needs before it starts, for packages that come without them."""
-    names = sorted(path.stem for path in SCHEMA.parent.glob("*_pre_*.sql"))
+def make_migrations(folder: Path) -> None:
+    """The names of all migrations, for packages that come without them."""
+    names = sorted(path.stem for path in SCHEMA.parent.glob("*_*_*.sql"))
     listed = "".join(f'    "{name}",\n' for name in names)
-    (folder / NEEDED).parent.mkdir(parents=True)
-    (folder / NEEDED).write_text(
-        '"""Made by `./task gen needed`: the migrations without which no service starts."""\n\n'
-        f"from typing import Final\n\nPRE_MIGRATIONS: Final = (\n{listed})\n"
+    (folder / LEDGER).parent.mkdir(parents=True)
+    (folder / LEDGER).write_text(
+        '"""Made by `./task gen migrations`: the migrations that this version knows."""\n\n'
+        f"from typing import Final\n\nMIGRATIONS: Final = (\n{listed})\n"
     )
 
 
@@ -193,7 +193,7 @@ def committed(name: str) -> set[Path]:
         return {PROJECT}
     if name == "requirements":
         return set(REQUIREMENTS.glob("*.txt"))
-    kept = NEEDED if name == "needed" else PAGES.get(name, SCHEMA)
+    kept = LEDGER if name == "migrations" else PAGES.get(name, SCHEMA)
     return {kept} if kept.exists() else set()
 
 
@@ -224,7 +224,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "pins": make_pins,
     "requirements": make_requirements,
     "schema": make_schema,
-    "needed": make_needed,
+    "migrations": make_migrations,
     "figures": make_figures,
     "ablations": make_ablations,
     "capabilities": make_capabilities,

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mainspring_postgres.needed import PRE_MIGRATIONS
+from mainspring_postgres import Database as Connected
+from mainspring_postgres import Options
+from mainspring_postgres.migrations import MIGRATIONS
 from mainspring_testkit.fixtures import Database, database_suffix
 from mainspring_testkit.servers import PostgresServer, free_port
 
@@ -74,7 +76,7 @@ async def test_a_service_with_the_role_of_another_does_not_start(
 async def test_a_service_that_lacks_a_migration_names_it_and_does_not_start(
     database: Database, service: str
 ) -> None:
-    newest = PRE_MIGRATIONS[-1]
+    newest = [name for name in MIGRATIONS if "_pre_" in name][-1]
     version = newest.partition("_")[0]
     database.sql(f"delete from schema_migrations where version = '{version}'")
 
@@ -93,3 +95,18 @@ async def test_a_version_that_could_not_read_its_migrations_yet_is_told_by_the_f
 
     told = "The database lacks 20261129234500_pre_shared_read_migrations"
     assert (status, told in said) == (1, True), said
+
+
+async def test_a_database_that_is_ahead_is_told_of(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.sql("insert into schema_migrations values ('29991231000000'), ('29991231000001')")
+
+    options = Options(
+        url=database.url("engine_run"), application_name="test", durability_required=False
+    )
+    opened = await Connected.open(options, migrated=True)
+    await opened.close()
+
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "ahead of this version: it has 29991231000000 and 1 more" in told

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import asyncpg
 import msgspec
@@ -21,7 +21,7 @@ from mainspring_postgres.errors import (
     lost_connection,
 )
 from mainspring_postgres.lending import Lending
-from mainspring_postgres.needed import PRE_MIGRATIONS
+from mainspring_postgres.migrations import MIGRATIONS
 from mainspring_postgres.queries import Query
 from mainspring_postgres.rows import Row
 from mainspring_postgres.statements import (
@@ -84,9 +84,10 @@ _APPLIED = Query(
     sql="select version from public.schema_migrations",
     repeatable=True,
 )
+_NEEDED = tuple(name for name in MIGRATIONS if "_pre_" in name)
 _MISSING_BY_STATE = {
-    "42P01": PRE_MIGRATIONS,
-    "42501": tuple(n for n in PRE_MIGRATIONS if n >= "20261129234500_pre_shared_read_migrations"),
+    "42P01": _NEEDED,
+    "42501": tuple(name for name in _NEEDED if name >= "20261129234500_pre_shared_read_migrations"),
 }
 """What is missing at least where that statement fails: the table comes with the first migration,
 the right to read it with this one."""
@@ -140,14 +141,20 @@ class Database(Reading):
     async def check_migrations(self) -> None:
         """Raises MigrationsMissing where a `pre` migration of this version was not applied."""
         try:
-            applied = {row["version"] for row in await self.fetch(_APPLIED)}
+            applied = {cast("str", row["version"]) for row in await self.fetch(_APPLIED)}
         except QueryFailed as error:
             if error.sqlstate not in _MISSING_BY_STATE:
                 raise
             raise MigrationsMissing(_MISSING_BY_STATE[error.sqlstate]) from error
-        missing = [name for name in PRE_MIGRATIONS if name.partition("_")[0] not in applied]
+        missing = [name for name in _NEEDED if _version(name) not in applied]
         if missing:
             raise MigrationsMissing(missing)
+        ahead = sorted(applied.difference(map(_version, MIGRATIONS)))
+        if ahead:
+            _log.warning(
+                "the database is ahead of this version: it has %s and %d more migrations; "
+                "behind one marked post this version may not work", ahead[0], len(ahead) - 1,
+            )  # fmt: skip
 
     async def ping(self) -> None:
         """Raises Unavailable where the server does not answer."""
@@ -203,6 +210,10 @@ class Database(Reading):
         finally:
             await self._lending.take_back(connection, well=well)
         return answer
+
+
+def _version(migration: str) -> str:
+    return migration.partition("_")[0]
 
 
 async def _open_pool(

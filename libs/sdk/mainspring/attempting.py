@@ -8,6 +8,7 @@ from mainspring.deadlines import too_late
 from mainspring.errors import GiveUp, HeartbeatTimedOut, Unserializable
 from mainspring.given import Arguments, Given
 from mainspring.heartbeats import Course, attempting
+from mainspring.pausing import pause
 from mainspring.place import aside
 from mainspring.recording import Callee
 from mainspring.saying import readable, said
@@ -91,7 +92,7 @@ class _Tries(Generic[T]):
                     failed_for_good(f"step {step.name}", error)
                     return flaw_of(error)
                 tried_again(f"step {step.name}", error, delay_s)
-                await asyncio.sleep(delay_s)
+                await pause(delay_s)
             else:
                 return None
 

@@ -17,6 +17,7 @@ from mainspring.options import bound_s, texts
 from mainspring.requests import Requests, own_key
 from mainspring.sending import http_of
 from mainspring.tasks import Submitting, TaskHandle, Tasks
+from mainspring_kernel.clock import Clock, SystemClock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,7 +25,10 @@ URL_DEFAULT: Final = "http://127.0.0.1:9000"
 
 
 class Client(Requests):
-    """`url` is the API's (default: MAINSPRING_URL, then http://127.0.0.1:9000)."""
+    """`url` is the API's (default: MAINSPRING_URL, then http://127.0.0.1:9000).
+
+    `clock` dates the ids of tasks, which an API that lives in another time refuses.
+    """
 
     def __init__(
         self,
@@ -32,12 +36,13 @@ class Client(Requests):
         *,
         organization: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
     ) -> None:
         base = url or os.environ.get("MAINSPRING_URL") or URL_DEFAULT  # noqa: TID251 - a client is wired where it is made
         headers = {} if organization is None else {"x-org-id": organization}
         durable = f"{base.rstrip('/')}/api/v1/durable"
         super().__init__(http_of(f"{durable}/workflows", headers, transport), f"{durable}/ended")
-        self._tasks = Tasks(self._send, self.ends, f"{durable}/tasks")
+        self._tasks = Tasks(self._send, self.ends, f"{durable}/tasks", clock or SystemClock())
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ from mainspring.definitions import Call, Options, Step
 from mainspring.ends import Ends
 from mainspring.errors import ApiError, TaskFailed
 from mainspring.sending import Sender
-from mainspring_kernel.clock import SystemClock
+from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import Prefix, RandomIds
 from mainspring_kernel.plain_limits import PLAIN_TASKS_PER_CALL_MAX
 from mainspring_schema.plain import PlainStatus
@@ -168,11 +168,11 @@ class _Waiting(Struct, eq=False):
 class Tasks:
     """One call is in the air; what is submitted meanwhile rides the next."""
 
-    def __init__(self, send: Sender, ends: Ends, url: str) -> None:
+    def __init__(self, send: Sender, ends: Ends, url: str, clock: Clock) -> None:
         self._send = send
         self._ends = ends
         self._url = url
-        self._ids = RandomIds(SystemClock())
+        self._ids = RandomIds(clock)
         self._waiting: deque[_Waiting] = deque()
         self._flying: asyncio.Task[None] | None = None
 

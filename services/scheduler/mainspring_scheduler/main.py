@@ -72,8 +72,10 @@ class Scheduler:
             ids=parts.ids,
             draws=parts.draws,
         )
-        work = Duties(calls=parts.calls, firing=firing, store=parts.schedules, clock=parts.clock)
-        self.loop = Loop(store=parts.duties, work=work, clock=parts.clock, draws=parts.draws)
+        self.work = Duties(
+            calls=parts.calls, firing=firing, store=parts.schedules, clock=parts.clock
+        )
+        self.loop = Loop(store=parts.duties, work=self.work, clock=parts.clock, draws=parts.draws)
         self.schedules = Schedules(parts.schedules, self.loop.wake)
 
 

@@ -8,7 +8,9 @@ import msgspec
 
 from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.feed import BusFeed
+from mainspring_api.adapters.http.browsers import NOBODY
 from mainspring_api.adapters.http.looking import engine_monitor
+from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.listening import telling
@@ -50,7 +52,7 @@ from mainspring_local.dev.roads import (
     DirectResources,
 )
 from mainspring_messaging import MemoryBus
-from mainspring_rpc.server import serve
+from mainspring_rpc.server import Server, serve
 from mainspring_rpc.services import worker_service
 from mainspring_runtime.lifecycle import Service
 from mainspring_runtime.listeners import Listeners
@@ -71,10 +73,21 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     bus: MemoryBus
     eventstore: EventStore
     engine: Engine
+    engine_store: EngineStore
     api_store: ApiStore
+    schedules: MemoryScheduleStore
     keys: EnvironmentKeys
     vault: EnvelopeVault
     registry: Registry
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """What has started, and where it listens."""
+
+    parts: Parts
+    scheduler: Scheduler
+    api: HttpServer
+    workers: Server
 
 
 async def start(  # noqa: PLR0913 - the composition root names each
@@ -84,11 +97,13 @@ async def start(  # noqa: PLR0913 - the composition root names each
     *,
     host: str,
     port: int,
-    origins: frozenset[str],
+    workers_port: int,
+    origins: frozenset[str] = NOBODY,
     trace_ratio: float,
-) -> None:
-    """Starts everything in the order of `up`. The closers run backwards."""
-    parts = await _parts(service, keys, registry, trace_ratio)
+    clock: Clock | None = None,
+) -> Running:
+    """Starts everything in the order of `up`. The closers run backwards. A port of 0 is any."""
+    parts = await _parts(service, keys, registry, trace_ratio, clock or SystemClock())
     service.stack.push_async_callback(parts.bus.close)
     service.stack.push_async_callback(parts.eventstore.drain)
     service.spawn("engine", parts.engine.work())
@@ -105,23 +120,22 @@ async def start(  # noqa: PLR0913 - the composition root names each
     scheduler = _scheduler(parts, path)
     service.spawn("scheduler", scheduler.loop.serve())
     await _start_worker(service, parts, scheduler, path)
-    await _serve_workers(service, parts, port)
-    api = await _api(service, parts, path, scheduler)
-    await serve_http(api, service, host, port, origins=origins)
+    workers = await _serve_workers(service, parts, workers_port)
+    services = await _api(service, parts, path, scheduler)
+    api = await serve_http(services, service, host, port, origins=origins)
+    return Running(parts=parts, scheduler=scheduler, api=api, workers=workers)
 
 
 async def _parts(
-    service: Service, keys: EnvironmentKeys, registry: Registry, trace_ratio: float
+    service: Service, keys: EnvironmentKeys, registry: Registry, trace_ratio: float, clock: Clock
 ) -> Parts:
-    clock, draws, bus = SystemClock(), SystemDraws(), MemoryBus()
-    ids = RandomIds(clock)
+    draws, bus, ids = SystemDraws(), MemoryBus(), RandomIds(clock)
     # Re-entrant, for a twin that holds it calls what another one grants.
     lock = threading.RLock()
     log = MemoryLog(lock=lock, clock=clock)
     engine_store = EngineStore(lock=lock, log=log, clock=clock)
     first = organization_of(DEFAULT_ORG_ID, "default", clock.wall_ms())
-    listeners = Listeners.load(service.telemetry.metrics)
-    service.stack.callback(listeners.close)
+    listeners = _listeners(service)
     api_store = ApiStore(
         lock=lock, log=log, hold=engine_store, first=first, opened=telling(listeners), clock=clock
     )
@@ -144,7 +158,9 @@ async def _parts(
         bus=bus,
         eventstore=await EventStore.open(LogStore(log), BusPublisher(bus)),
         engine=engine,
+        engine_store=engine_store,
         api_store=api_store,
+        schedules=MemoryScheduleStore(clock),
         keys=keys,
         # Gone at exit with all that is sealed under it.
         vault=EnvelopeVault([secrets.token_urlsafe(32)]),
@@ -152,12 +168,17 @@ async def _parts(
     )
 
 
+def _listeners(service: Service) -> Listeners:
+    listeners = Listeners.load(service.telemetry.metrics)
+    service.stack.callback(listeners.close)
+    return listeners
+
+
 def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
-    schedules = MemoryScheduleStore(parts.clock)
     return Scheduler(
         SchedulerParts(
-            duties=MemoryDutyStore(parts.clock, schedules),
-            schedules=schedules,
+            duties=MemoryDutyStore(parts.clock, parts.schedules),
+            schedules=parts.schedules,
             calls=DirectDuties(parts.engine, parts.eventstore),
             turns=SessionDoor(
                 store=parts.api_store,
@@ -209,14 +230,14 @@ async def _start_worker(
     service.stack.callback(worker.halt)
 
 
-async def _serve_workers(service: Service, parts: Parts, api_port: int) -> None:
+async def _serve_workers(service: Service, parts: Parts, port: int) -> Server:
     """People's own workers come over the wire, as to a stack of processes."""
-    own = sockets.free_or_any(sockets.engine_port(api_port))
-    address = f"{sockets.LOOPBACK}:{own}"
+    address = f"{sockets.LOOPBACK}:{port}"
     server = await serve(address, [worker_service(WorkerServicer(parts.engine.conversations))])
     service.stack.push_async_callback(server.stop)
     server.set_serving(serving=True)
     logging.getLogger(__name__).info("workers of your own attach at %s", server.address)
+    return server
 
 
 async def _api(service: Service, parts: Parts, path: MessagePath, scheduler: Scheduler) -> Services:

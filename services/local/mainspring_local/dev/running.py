@@ -78,6 +78,7 @@ async def start(service: Service, settings: Settings, process: ProcessSettings) 
             installed(settings.inherited.get("MAINSPRING_CAPABILITIES", "")),
             host=settings.api_host,
             port=settings.api_port,
+            workers_port=sockets.free_or_any(sockets.engine_port(settings.api_port)),
             origins=origins_of(settings.inherited.get("MAINSPRING_CHANNEL_ORIGINS", "")),
             trace_ratio=process.trace_ratio,
         )

@@ -1,8 +1,8 @@
-"""Made by `./task gen needed`: the migrations without which no service starts."""
+"""Made by `./task gen migrations`: the migrations that this version knows."""
 
 from typing import Final
 
-PRE_MIGRATIONS: Final = (
+MIGRATIONS: Final = (
     "20261122000000_pre_shared_roles",
     "20261122000100_pre_log_tables",
     "20261122000200_pre_log_partitions",
@@ -76,10 +76,15 @@ PRE_MIGRATIONS: Final = (
     "20261128223000_pre_log_dated_open",
     "20261128232500_pre_engine_dated_tokens",
     "20261129024500_pre_engine_kept_attempts",
+    "20261129031500_post_engine_old_functions",
+    "20261129031510_post_log_old_functions",
+    "20261129110000_post_api_old_functions",
+    "20261129110010_post_engine_unused",
     "20261129110020_pre_log_drop_deltas",
     "20261129120000_pre_engine_draws_step_back",
     "20261129140000_pre_engine_suspects",
     "20261129150000_pre_scheduler_of_sessions",
+    "20261129150010_post_scheduler_of_sessions",
     "20261129180000_pre_engine_reopened_letters",
     "20261129181000_pre_scheduler_asked",
     "20261129210000_pre_engine_forgiven_deaths",
