@@ -4,6 +4,7 @@ A workflow goes on after any crash and ends exactly once; a step that has finish
 again. A tool is a function that agents' models call.
 """
 
+from mainspring.belonging import StepInfo
 from mainspring.children import Child, child, run_child, start_detached
 from mainspring.client import Client
 from mainspring.declaring import (
@@ -23,6 +24,7 @@ from mainspring.errors import (
     GiveUp,
     HeartbeatTimedOut,
     NotDone,
+    NotInStep,
     NotInWorkflow,
     RetryAfter,
     StepFailed,
@@ -35,6 +37,7 @@ from mainspring.errors import (
 from mainspring.fleet import Fleet
 from mainspring.handles import Handle
 from mainspring.heartbeats import heartbeat, heartbeat_details
+from mainspring.here import step_info
 from mainspring.queries import on_query
 from mainspring.retries import NO_RETRY, Retry
 from mainspring.tasks import TaskHandle
@@ -61,11 +64,13 @@ __all__ = [
     "Hook",
     "InitialFile",
     "NotDone",
+    "NotInStep",
     "NotInWorkflow",
     "Retry",
     "RetryAfter",
     "Step",
     "StepFailed",
+    "StepInfo",
     "TaskFailed",
     "TaskHandle",
     "Tool",
@@ -93,6 +98,7 @@ __all__ = [
     "start_detached",
     "start_over",
     "step",
+    "step_info",
     "tool",
     "wait_for_signal",
     "workflow",

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
+from mainspring.belonging import StepInfo
 from mainspring.errors import AttemptOver
 from mainspring.heartbeats import Speaking, present_pulse, speak_through
 from mainspring.limits import LAST_WORDS_S, TELL_S
@@ -21,6 +22,13 @@ Pipe = Connection
 """One end of it."""
 _HEAD: Final = struct.Struct("<Q?")
 """The call's number, and whether it is over; details follow, or none."""
+
+
+class Told(NamedTuple):
+    """What a call takes along: what was said before it, and whose it is."""
+
+    details: bytes | None
+    info: StepInfo | None
 
 
 class Mouth:
@@ -35,12 +43,15 @@ class Mouth:
         self._said: bytes | None = None
         self.details: bytes | None = None
         """What was said last, in this attempt or an earlier one."""
+        self.info: StepInfo | None = None
+        """Whose attempt it is."""
         threading.Thread(target=self._send_later, name="mainspring-beats", daemon=True).start()
 
     @contextmanager
-    def of(self, call: int, details: bytes | None) -> Generator[None]:
+    def of(self, call: int, told: Told) -> Generator[None]:
         """What is said within is of this call. One that raises has told all before."""
-        self._call, self.details = call, details
+        self._call = call
+        self.details, self.info = told
         speak_through(self)
         try:
             yield
@@ -92,12 +103,14 @@ class Ear:
             target=self._listen, args=(pipe,), name="mainspring-ear", daemon=True
         ).start()
 
-    def next_call(self) -> tuple[int, bytes | None]:
-        """Its number, and what was said before it."""
+    def next_call(self) -> tuple[int, Told]:
+        """Its number, and what goes along."""
         self._call += 1
         self._pulse = present_pulse()
         self._over.clear()
-        return self._call, None if self._pulse is None else self._pulse.details
+        if self._pulse is None:
+            return self._call, Told(None, None)
+        return self._call, Told(self._pulse.details, self._pulse.info)
 
     async def last_words(self) -> None:
         """Returns once all is heard that the call said before it raised."""

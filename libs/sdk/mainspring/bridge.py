@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
+from mainspring.belonging import StepInfo, info_of
 from mainspring.crossing import call_on
 from mainspring.ferry import Ferry
 from mainspring.going import Go
@@ -81,6 +82,9 @@ class Beats:
     def say(self, step: str, details: bytes) -> None:
         with suppress(RuntimeError):  # that loop ended: nobody listens
             self._loop.call_soon_threadsafe(self._attempt.report, step, details)
+
+    def info(self, step: str) -> StepInfo | None:
+        return info_of(self._attempt, step)
 
     def age_s(self) -> float:
         # An id tells when its task was made; a wrong clock makes it older or younger.

@@ -17,7 +17,7 @@ from functools import partial
 from importlib import import_module
 from typing import Final, Generic, NamedTuple, TypeVar, cast
 
-from mainspring.afar import Ear, Mouth, Pipe
+from mainspring.afar import Ear, Mouth, Pipe, Told
 from mainspring.saying import said
 
 T = TypeVar("T")
@@ -76,11 +76,11 @@ class _Made(NamedTuple):
 
 
 class _Alone(NamedTuple, Generic[T]):
-    """A call as it crosses: its number, and what earlier attempts said last."""
+    """A call as it crosses, with its number."""
 
     call: Callable[[], T]
     number: int
-    details: bytes | None
+    told: Told
 
 
 class Process:
@@ -171,7 +171,7 @@ def _kill(over: Callable[[], bool], id_: "Future[int]") -> None:
 def _carried(alone: _Alone[T]) -> T:
     """In the process: whatever it raises can be read where it is waited for."""
     try:
-        with _MOUTHS[0].of(alone.number, alone.details):
+        with _MOUTHS[0].of(alone.number, alone.told):
             return alone.call()
     except Exception as error:
         try:

@@ -107,6 +107,13 @@ class NotInWorkflow(RuntimeError):
     """This is only to be awaited in the code of a workflow."""
 
 
+class NotInStep(RuntimeError):
+    """Only an attempt at a step knows whose it is; a step that is called as a function is none."""
+
+    def __init__(self) -> None:
+        super().__init__("step_info() is for the code of a step that a worker carries out")
+
+
 class TaskFailed(Exception):
     """A submitted task failed for good, with the code of its last attempt."""
 

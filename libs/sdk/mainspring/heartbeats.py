@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar, overload
 
 import msgspec
 
+from mainspring.belonging import StepInfo
 from mainspring.errors import AttemptOver, HeartbeatTimedOut, Unserializable
 from mainspring.values import decode, encode
 from mainspring_kernel.progress_limits import (
@@ -70,6 +71,11 @@ class Speaking(Protocol):
     details: bytes | None
     """What was said last, in this attempt or an earlier one."""
 
+    @property
+    def info(self) -> StepInfo | None:
+        """Whose attempt it is."""
+        ...
+
     def beat(self, details: bytes | None) -> None:
         """From any thread. Raises AttemptOver."""
         ...
@@ -84,6 +90,10 @@ class Beats(Protocol):
 
     def say(self, step: str, details: bytes) -> None:
         """Never waits. Without details the step is over."""
+        ...
+
+    def info(self, step: str) -> StepInfo | None:
+        """Whose attempts they are."""
         ...
 
     def age_s(self) -> float:
@@ -110,6 +120,9 @@ class Unheard:
         """Nothing to do."""
         del step, details
 
+    def info(self, step: str) -> StepInfo | None:
+        del step
+
     def age_s(self) -> float:
         return 0.0
 
@@ -135,6 +148,10 @@ class Course:
         self._sent_at = -PROGRESS_PACE_S
         self._timer: asyncio.TimerHandle | None = None
         self._begun: asyncio.TimerHandle | None = None
+
+    @property
+    def info(self) -> StepInfo | None:
+        return self._beats.info(self.step)
 
     @property
     def spoken(self) -> bool:
@@ -213,6 +230,10 @@ class Pulse:
         self.details = course.details
         self._over = self._called = False
         self._watch: tuple[asyncio.Timeout, float] | None = None
+
+    @property
+    def info(self) -> StepInfo | None:
+        return self._course.info
 
     def beat(self, details: bytes | None) -> None:
         """From any thread. Raises AttemptOver."""

@@ -192,8 +192,9 @@ async def environment(
     tools: "Sequence[Tool[..., object]]" = (),
     toolset: str = "",
     warm: int = WARM_GOES_DEFAULT,
+    processes: int = 0,
 ) -> AsyncGenerator[Environment]:
-    """All services over memory, empty at first, and one worker with these offers.
+    """All services over memory, empty at first, and one worker with these offers and options.
 
     `warm=0` has each go replayed from its start, which finds code that decides otherwise.
     """
@@ -213,7 +214,12 @@ async def environment(
         )
         client = await stack.enter_async_context(Client(url_of(running), clock=clock))
         worker = Worker(
-            offers, tools=tools, toolset=toolset, warm=warm, engine=running.workers.address
+            offers,
+            tools=tools,
+            toolset=toolset,
+            warm=warm,
+            processes=processes,
+            engine=running.workers.address,
         )
         if offers or tools:
             await stack.enter_async_context(worker)
