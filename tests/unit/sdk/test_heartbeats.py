@@ -5,6 +5,7 @@ import threading
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from mainspring import (
     AttemptOver,
@@ -19,7 +20,7 @@ from mainspring import (
     workflow,
 )
 from mainspring.going import Go
-from mainspring.heartbeats import Course, Pulse
+from mainspring.heartbeats import Course, Pulse, Unheard
 from mainspring.plain import attempt_plain
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.progress_limits import PROGRESS_BYTES_MAX
@@ -30,7 +31,7 @@ SEEN: list[list[tuple[str, bytes]]] = []
 AT_ONCE = Retry(attempts=2, first_s=0.001)
 
 
-class Shelf:
+class Shelf(Unheard):
     """Keeps what handlers say, as an engine does."""
 
     def __init__(self, **earlier: bytes) -> None:
@@ -39,22 +40,23 @@ class Shelf:
         self.told = asyncio.Event()
         self.age = 0.0
 
+    @override
     def age_s(self) -> float:
         return self.age
 
+    @override
     def earlier(self, step: str) -> bytes | None:
         return self.kept_by_step.get(step)
 
+    @override
     def say(self, step: str, details: bytes) -> None:
         self.said.append((step, details))
         self.told.set()
 
+    @override
     async def kept(self, step: str) -> None:
         said = [details for of, details in self.said if of == step]
         self.kept_by_step |= {step: said[-1]} if said else {}
-
-    async def leased(self) -> None:
-        """It is always his."""
 
 
 async def attempt(one: "Step[..., object]", shelf: Shelf, *, failures: int = 0) -> PlainResult:
