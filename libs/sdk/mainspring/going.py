@@ -23,6 +23,7 @@ from mainspring.saying import said
 from mainspring.standing import Standing
 from mainspring.succession import Succession
 from mainspring.surroundings import Code, Engine, Working
+from mainspring.unclaimed import Unclaimed
 from mainspring.values import encode, hash_of
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.limits import WORKFLOW_VALUE_INLINE_BYTES_MAX
@@ -75,8 +76,7 @@ class Go(Recording):
         replay_only: bool = False,
         at_rest: Callable[[], None] | None = None,
     ) -> None:
-        self.visited: set[str] = set()
-        """Places whose record the code came to."""
+        self.visited: set[str] = set()  # places whose record the code came to
         self._reached: set[str] = set()  # and those where it called something that has none
         self.handlers: dict[str, Callable[..., object]] = {}
         self._replay_only = replay_only
@@ -93,6 +93,7 @@ class Go(Recording):
             engine, workflow, goes=lambda: self._goes, moved=self._moved, failed=self._fail
         )
         self._succession = Succession(recorded.values(), self._moved)
+        self._unclaimed = Unclaimed(self._recorded, self._succession.again)
         self._open = Branches()
         self._standing = Standing(
             self._open, keeping=self._keeping, succession=self._succession, goes=lambda: self._goes,
@@ -252,20 +253,23 @@ class Go(Recording):
         child: ChildStart | None = None,
     ) -> StepRecord:
         """Until the engine has found its result; the workflow may leave its worker meanwhile."""
-        place = self._place()
-        record = await self._past(place, name, kind, digest)
-        if record is None and not self._replay_only:
-            await self._succession.caught_up(place)
-            if kind == "detached":
-                await self._ready()
-            record = await self._past(place, name, kind, digest)  # it may have come meanwhile
-        if record is not None:
-            return record
-        return await self._standing.over(
-            Wait(
+        own, inherits = self._place(), kind == "signal" and delay_ms is None
+        with self._unclaimed.place(name, own, inherits=inherits) as place:
+            wait = Wait(
                 step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
             )
-        )
+            return await self._result_of(wait)
+
+    async def _result_of(self, wait: Wait) -> StepRecord:
+        place = wait.step
+        record = await self._past(place, wait.name, wait.kind, wait.input_hash)
+        if record is None and not self._replay_only:
+            await self._succession.caught_up(place)
+            if wait.kind == "detached":
+                await self._ready()
+            # It may have come meanwhile.
+            record = await self._past(place, wait.name, wait.kind, wait.input_hash)
+        return await self._standing.over(wait) if record is None else record
 
     async def report(self, value: object) -> None:
         """Records what a query is answered with from now on. Raises Unserializable."""
@@ -338,7 +342,9 @@ class Go(Recording):
     def _take(self, place: str) -> StepRecord:
         """The code comes to a place once, and keeps itself what it needs of it."""
         self.visited.add(place)
-        return self._recorded.pop(place)
+        record = self._recorded.pop(place)
+        self._unclaimed.came(record)
+        return record
 
     async def _under_way(self) -> "asyncio.Future[Mismatch | bytes | None]":
         """What ends this passage of the code. Does not return where it is over."""

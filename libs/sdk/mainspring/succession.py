@@ -34,6 +34,8 @@ class Succession:
         """The same of those that are new."""
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._cancelled: set[str] = set()
+        self._overdue: set[str] = set()
+        """Those whose turn came while nobody waited there."""
         self._open: set[str] = set()
         """Of steps that a cancel of the code is to end, as it did before."""
         self._caught_up: list[asyncio.Future[None]] = []
@@ -103,6 +105,8 @@ class Succession:
         try:
             await mine
         except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():
+                self._overdue.add(place)
             self.cancelled(place)
             raise
 
@@ -123,6 +127,13 @@ class Succession:
         self._waiting.pop(place, None)
         self._cancelled.add(place)
         self._stir()
+
+    def again(self, place: str) -> None:
+        """Somebody waits there after all. If its turn is past, it is next."""
+        self._cancelled.discard(place)
+        if place in self._overdue:
+            self._overdue.discard(place)
+            (self._ahead or self._line).appendleft(place)
 
     async def caught_up(self, place: str) -> None:
         """Until the code stands where it stood before, and has done all that it does at once.
@@ -171,7 +182,7 @@ class Succession:
         """In which line the next one is."""
         for line in (self._ahead, self._line):
             while line and line[0] in self._cancelled:
-                line.popleft()
+                self._overdue.add(line.popleft())
         return self._ahead or self._line
 
     def _stir(self) -> None:

@@ -1,0 +1,145 @@
+"""A signal that comes where the code has left its wait is for who waits for it next."""
+
+import asyncio
+from itertools import count
+from random import Random
+
+import msgspec
+import pytest
+
+from mainspring import WaitTimedOut, sleep, wait_for_signal, workflow
+from mainspring.definitions import Workflow
+from mainspring_schema.workflows import StepRecord, Wait
+from tests.unit.sdk.fake import FakeEngine, double
+
+
+def came(wait: Wait, *, nth: int, result: bytes = b"null") -> StepRecord:
+    return StepRecord(
+        step=wait.step, name=wait.name, kind=wait.kind, input_hash=wait.input_hash,
+        result=result, nth=nth,
+    )  # fmt: skip
+
+
+@workflow
+async def twice() -> list[object]:
+    return [await either(), await either()]
+
+
+async def either() -> object:
+    """The signal's payload, or that the time came first."""
+    news = asyncio.create_task(wait_for_signal("news"))
+    time = asyncio.create_task(sleep(60))
+    await asyncio.wait({news, time}, return_when=asyncio.FIRST_COMPLETED)
+    found = news.result() if news.done() else "time"
+    news.cancel()
+    time.cancel()
+    return found
+
+
+@workflow
+async def after_a_step() -> object:
+    found = await either()
+    return [found, await double(4), await wait_for_signal("news")]
+
+
+async def at_the_first_wait(it: "Workflow[..., object]") -> tuple[FakeEngine, Wait, Wait]:
+    engine = FakeEngine()
+    (news, time) = (await engine.run(it)).waits
+    return engine, news, time
+
+
+async def test_a_signal_behind_the_time_that_won_is_taken_by_the_next_wait() -> None:
+    engine, news, time = await at_the_first_wait(twice)
+    engine.keep((came(time, nth=5), came(news, nth=9, result=b'"Ada"')))
+
+    assert (await engine.run(twice)).result == b'["time","Ada"]'
+
+
+async def test_one_that_comes_later_finds_who_waits_next() -> None:
+    engine, news, time = await at_the_first_wait(twice)
+    engine.keep((came(time, nth=5),))
+
+    again = await engine.run(twice)
+
+    assert news.step in {wait.step for wait in again.waits}
+    engine.keep((came(news, nth=9, result=b'"Ada"'),))
+    assert (await engine.run(twice)).result == b'["time","Ada"]'
+
+
+async def test_code_that_stays_where_it_waits_takes_it_too() -> None:
+    engine, news, time = await at_the_first_wait(twice)
+    go = engine.go(twice)
+    assert (await go.begin()).outcome == "suspended"
+    late = {one.step: came(one, nth=nth, result=b'"Ada"') for nth, one in ((5, time), (9, news))}
+
+    ended = await go.go_on(engine, late)
+    await go.unwind()
+
+    assert ended.result == b'["time","Ada"]'
+
+
+async def test_one_that_came_while_nobody_waited_is_kept_for_whoever_does() -> None:
+    engine, news, time = await at_the_first_wait(after_a_step)
+    engine.keep((came(time, nth=5), came(news, nth=9, result=b'"Ada"')))
+
+    first = await engine.run(after_a_step)
+
+    assert first.result == b'["time",8,"Ada"]'
+    assert (await engine.go(after_a_step).run()).result == first.result
+
+
+async def test_a_history_in_which_each_wait_has_its_own_place_is_replayed_as_it_was() -> None:
+    engine, news, time = await at_the_first_wait(twice)
+    third = Wait(step="3/1", name="news", kind="signal", input_hash=news.input_hash)
+    engine.keep((came(time, nth=5), came(third, nth=9, result=b'"Bob"')))
+
+    assert (await engine.run(twice)).result == b'["time","Bob"]'
+
+
+async def test_a_wait_with_a_time_of_its_own_takes_nobodys_place() -> None:
+    @workflow
+    async def bounded() -> object:
+        found = await either()
+        try:
+            return [found, await wait_for_signal("news", timeout_s=1)]
+        except WaitTimedOut:
+            return [found, "late"]
+
+    engine, _, time = await at_the_first_wait(bounded)
+    engine.keep((came(time, nth=5),))
+
+    (wait,) = (await engine.run(bounded)).waits
+
+    assert (wait.step, wait.delay_ms) == ("3", 1000)
+
+
+@pytest.mark.parametrize("seed", range(30))
+async def test_no_signal_is_lost_whichever_comes_first_and_a_replay_sees_the_same(
+    seed: int,
+) -> None:
+    draws, nth, sent = Random(f"unclaimed {seed}"), count(1), count(1)
+
+    @workflow
+    async def racing() -> list[object]:
+        seen: list[object] = []
+        while sum(one != "time" for one in seen) < 5:
+            seen.append(await either())
+            if draws_of_the_code.random() < 0.3:
+                await double(len(seen))
+        return seen
+
+    draws_of_the_code = Random(f"code {seed}")
+    engine = FakeEngine()
+    result = await engine.run(racing)
+    while result.outcome != "completed":
+        some = draws.sample(result.waits, draws.choice((1, 1, 2)))
+        payloads = [b"null" if one.kind == "sleep" else b"%d" % next(sent) for one in some]
+        engine.keep(
+            [came(one, nth=next(nth), result=it) for one, it in zip(some, payloads, strict=True)]
+        )
+        draws_of_the_code = Random(f"code {seed}")
+        result = await engine.run(racing)
+    taken = [one for one in msgspec.json.decode(result.result, type=list[object]) if one != "time"]
+    assert taken == list(range(1, 6))
+    draws_of_the_code = Random(f"code {seed}")
+    assert (await engine.go(racing).run()).result == result.result
