@@ -267,7 +267,7 @@ from examined;
 
 -- name: checkpoints_lie_within_their_attempt
 -- A step recorded in mid attempt was written after its claim and not after its close.
--- Fence 0 is the engine's own: a time came, or a signal.
+-- Fence 0 is the engine's own: a time came, or a signal for which no attempt asked.
 with claims as (
     select
         task_id,

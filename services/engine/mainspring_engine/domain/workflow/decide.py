@@ -189,7 +189,7 @@ def _emitted(plan: Plan, intent: intents.Emitted, materials: Materials) -> Verdi
     if fits_again:
         going.update(phase=Phase.RUNNING, problem="", holds=0)
     if emit.waits:
-        waiting.arm(going, emit.waits)
+        waiting.arm(going, emit.waits, by=(emit.held.task_id, emit.held.fence))
     if fits_again or emit.waits:
         going.save()
     return Verdict.COMMITTED

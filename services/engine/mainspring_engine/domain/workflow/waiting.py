@@ -40,8 +40,12 @@ def rows(going: Going) -> Waiting:
     return plan.waiting
 
 
-def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
-    """Takes them into the rows; whether one of them has come to pass already."""
+def arm(going: Going, waits: tuple[Wait, ...], *, by: tuple[UUID, int] | None = None) -> bool:
+    """Takes them into the rows; whether one of them has come to pass already.
+
+    `by` are task and fence of the attempt that goes on with it at once: as with each step that it
+    records, the deaths before it did not stop the workflow.
+    """
     woken = False
     for wait in waits:
         known = any(row.wait.step == wait.step for row in rows(going).waits)
@@ -52,23 +56,23 @@ def arm(going: Going, waits: tuple[Wait, ...]) -> bool:
             woken = True
             continue
         if wait.child is not None:
-            woken = start(going, wait, wait.child) or woken
+            woken = start(going, wait, wait.child, by=by) or woken
             continue
-        if came(going, wait):
+        if came(going, wait, by=by):
             woken = True
         else:
             add(going, wait)
     return woken
 
 
-def came(going: Going, wait: Wait) -> bool:
+def came(going: Going, wait: Wait, *, by: tuple[UUID, int] | None = None) -> bool:
     """Whether a signal for it lies there; it is taken then, and is the step's result."""
     signal = next((s for s in rows(going).signals if _waits_for(wait, s.kind)), None)
     if signal is None:
         return False
     body = going.materials.body_of(going.workflow.id, signal)
     _take(going, signal)
-    resolve(going, _record(wait, result=body))
+    resolve(going, _record(wait, result=body), by=by)
     return True
 
 
@@ -84,7 +88,9 @@ def _came_unseen(going: Going, wait: Wait) -> bool:
     return fresh or going.materials.is_recorded(id_, wait.step)
 
 
-def start(going: Going, wait: Wait, child: ChildStart) -> bool:
+def start(
+    going: Going, wait: Wait, child: ChildStart, *, by: tuple[UUID, int] | None = None
+) -> bool:
     """Starts another workflow; whether there is nothing to wait for."""
     if going.state.phase is Phase.CANCELLING:
         return False
@@ -96,7 +102,7 @@ def start(going: Going, wait: Wait, child: ChildStart) -> bool:
         return False
     elif kept.child is not None and kept.child.workflow_id is not None:
         id_ = to_wire(Prefix.WORKFLOW, kept.child.workflow_id)
-        resolve(going, _record(wait, result=to_json(id_)))
+        resolve(going, _record(wait, result=to_json(id_)), by=by)
     return True
 
 
@@ -201,11 +207,12 @@ def drop(going: Going, row: WaitRow) -> None:
     _forget(going, row)
 
 
-def resolve(going: Going, record: StepRecord) -> None:
+def resolve(going: Going, record: StepRecord, *, by: tuple[UUID, int] | None = None) -> None:
     """The engine itself found the result. A fork's finds are behind those that it took over."""
     nth = going.plan.now_ms * _FINDS_PER_MS + going.state.found % _FINDS_PER_MS
     found = msgspec.structs.replace(record, nth=nth)
-    going.record(found, task_id=going.workflow.id, fence=0)
+    task_id, fence = (going.workflow.id, 0) if by is None else by
+    going.record(found, task_id=task_id, fence=fence)
     going.update(found=going.state.found + 1)
 
 
