@@ -51,11 +51,13 @@ class Branches(dict[str, Open]):
         """Whether the code waits for anything."""
         return len(self) > (self._hearing in self)
 
+    @property
+    def full(self) -> bool:
+        """Whether as many wait as an engine keeps."""
+        return len(self) >= WORKFLOW_WAITS_MAX
+
     def begin(self, wait: Wait) -> Open:
-        """Raises ValueError where as many wait as an engine keeps."""
-        if len(self) >= WORKFLOW_WAITS_MAX:
-            message = f"a workflow waits for {WORKFLOW_WAITS_MAX} things at once, and not for more"
-            raise ValueError(message)
+        assert not self.full, "who waits has asked for room"  # noqa: S101 - else an engine refuses
         if wait.is_of_cancel:
             self._hearing = wait.step
         self[wait.step] = opened = Open(wait, asyncio.get_running_loop().create_future())

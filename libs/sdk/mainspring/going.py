@@ -217,7 +217,7 @@ class Go(Recording):
         given = Given(args, kwargs)  # before anybody else goes on
         record = await self._past(place, step.name, "step", digest)
         if record is None and self._replay_only:
-            record = await self._standing.over(Wait(step=place, name=step.name, kind="step"))
+            record = await self._result_of(Wait(step=place, name=step.name, kind="step"))
         if record is None:
             await self._ready()
             record = await self._call(step, given, place, digest)
@@ -261,14 +261,15 @@ class Go(Recording):
             return await self._result_of(wait)
 
     async def _result_of(self, wait: Wait) -> StepRecord:
-        place = wait.step
-        record = await self._past(place, wait.name, wait.kind, wait.input_hash)
+        place, name, kind, digest = wait.step, wait.name, wait.kind, wait.input_hash
+        record = await self._past(place, name, kind, digest)
         if record is None and not self._replay_only:
             await self._succession.caught_up(place)
-            if wait.kind == "detached":
+            if kind == "detached":
                 await self._ready()
-            # It may have come meanwhile.
-            record = await self._past(place, wait.name, wait.kind, wait.input_hash)
+        if record is None:
+            await self._standing.room()
+            record = await self._past(place, name, kind, digest)  # it may have come meanwhile
         return await self._standing.over(wait) if record is None else record
 
     async def report(self, value: object) -> None:

@@ -1,6 +1,7 @@
 """When a go stands still: all of it waits and its worker is given back, or some are at work."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from mainspring.asking import Asks
@@ -44,6 +45,8 @@ class Standing:
         self._ask_for = ask
         self._news = news
         self._replay_only = replay_only
+        self._crowd: deque[asyncio.Future[None]] = deque()
+        """Who would wait, were there not as many already as an engine keeps."""
         self._active = 0
         self._left = False
         self._stillness = Stillness(self._look)
@@ -67,8 +70,28 @@ class Standing:
         self._active += change
         self.moved()
 
+    async def room(self) -> None:
+        """Returns once another may wait.
+
+        Code that was refused would not be so in a replay, for what had come then waits no more.
+        """
+        while self._open.full:
+            mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._crowd.append(mine)
+            try:
+                await mine
+            finally:
+                asyncio.get_running_loop().call_soon(self._admit)  # behind this one, if it waits
+
+    def _admit(self) -> None:
+        while self._crowd and not self._open.full:
+            one = self._crowd.popleft()
+            if not one.done():
+                one.set_result(None)
+                return
+
     async def over(self, wait: Wait) -> StepRecord:
-        """What came of it, in its turn."""
+        """What came of it, in its turn. There is `room`."""
         opened = self._open.begin(wait)
         if opened.soon:
             # With those of other branches, which begin to wait in this pass of the loop.
@@ -86,6 +109,7 @@ class Standing:
             raise
         finally:
             del self._open[place]
+            self._admit()
             self.moved()
         await self._succession.of(place)
         return record
@@ -99,8 +123,8 @@ class Standing:
     def leave(self) -> None:
         """Whoever waits does so no more: a group that ends already passes no other cancel on."""
         self._left = True
-        for opened in self._open.values():
-            opened.came.cancel()
+        for waiting in (*(opened.came for opened in self._open.values()), *self._crowd):
+            waiting.cancel()
         self._succession.leave()
 
     def _arm_soon(self) -> None:
