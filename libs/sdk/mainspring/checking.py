@@ -18,7 +18,9 @@ from mainspring.queries import Nobody
 from mainspring.values import encode
 from mainspring_kernel.draws import SeededDraws
 from mainspring_schema.declarations import Declaration, hash_of, read, version_of
+from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
+    CANCEL_STEP,
     INPUT_STEP,
     Flaw,
     Mismatch,
@@ -45,9 +47,14 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 async def replay(
-    workflow: "Workflow[..., object]", records: dict[str, StepRecord]
+    workflow: "Workflow[..., object]",
+    records: dict[str, StepRecord],
+    waits: "Sequence[Waited]" = (),
 ) -> Mismatch | None:
-    """The first step at which the code differs from what is recorded; None where it fits."""
+    """The first step at which the code differs from what is recorded; None where it fits.
+
+    `waits` is what it rests on.
+    """
     go = Go(workflow, records, Nobody(), draws=SeededDraws(0), replay_only=True)
     result = await go.run()
     if result.mismatch is not None:
@@ -57,6 +64,25 @@ async def replay(
     if left:
         record = records[left[0]]
         return Mismatch(step=left[0], recorded=f"{record.kind} {record.name}", found="no step")
+    return _other_wait(waits, result)
+
+
+def _other_wait(waits: "Sequence[Waited]", ended: WorkflowResult) -> Mismatch | None:
+    """What comes of a wait is recorded at its place, so there the code must wait for it, too."""
+    stands = {wait.step: wait for wait in ended.waits}
+    signals = {wait.name for wait in ended.waits if wait.kind == "signal"}
+    for one in sorted(waits, key=lambda one: order_of(one.step)):
+        wait = stands.get(one.step)
+        if wait is None and one.kind == "signal" and one.name in signals:
+            continue  # where the code has left another wait for it
+        told = f"a wait for {one.kind} {one.name}"
+        if wait is None:
+            found = "no wait" if ended.outcome == "suspended" else "its end"
+            return Mismatch(step=one.step, recorded=told, found=found)
+        if (wait.kind, wait.name) != (one.kind, one.name):
+            return Mismatch(step=one.step, recorded=told, found=f"{wait.kind} {wait.name}")
+        if wait.delay_ms != one.delay_ms:
+            return Mismatch(step=one.step, recorded=told, found="one with another time")
     return None
 
 
@@ -115,12 +141,13 @@ def _first_other(declaration: Declaration, told: "dict[str, _Told]") -> str:
 async def _check_one(
     client: Client, workflow: "Workflow[..., object]", described: Description
 ) -> Finding:
+    history = await client.history(described.id)
     try:
-        records = await _records(client, described.id)
+        records = await _records(client, history)
     except _LeftOut as left_out:
         problem = f"not checked: the value of step {left_out} is too large for its event"
         return Finding(id=described.id, status=described.status, steps=0, problem=problem)
-    mismatch = await replay(workflow, records)
+    mismatch = await replay(workflow, records, waits_of(history))
     problem = ""
     if mismatch is not None:
         problem = f"step {mismatch.step}: {mismatch.recorded} is recorded, {mismatch.found} found"
@@ -130,20 +157,21 @@ async def _check_one(
 
 
 async def _records(
-    client: Client, id_: str, *, generation: int | None = None
+    client: Client, history: list[dict[str, object]], *, generation: int | None = None
 ) -> dict[str, StepRecord]:
     """All that a workflow is replayed with: its own, and before them what it was forked with.
 
     Of the newest generation, or of the one that a fork began in.
     """
-    own = await client.history(id_)
+    own = history
     if generation is not None:
         own = list(takewhile(lambda event: _begins(event) <= generation, own))
     records, started = records_of(own), _start_of(own)
     fork = None if started is None else started.forked_from
     if started is None or fork is None or prefix_of(started.generation) + INPUT_STEP not in records:
         return records
-    taken = await _records(client, fork.workflow_id, generation=started.generation)
+    source = await client.history(fork.workflow_id)
+    taken = await _records(client, source, generation=started.generation)
     return records | {
         place: record
         for place, record in taken.items()
@@ -187,6 +215,17 @@ def records_of(events: Sequence[dict[str, object]]) -> dict[str, StepRecord]:
     return records
 
 
+def waits_of(events: Sequence[dict[str, object]]) -> "tuple[Waited, ...]":
+    """What it rests on, by its history; nothing where it has gone on since it rested."""
+    rests: tuple[Waited, ...] = ()
+    for event in events:
+        if event["type"] == "workflow.waiting":
+            rests = msgspec.convert(event["data"], _Rests).waits
+        elif event["type"] != "workflow.signalled":  # which nobody took, or else that follows
+            rests = ()
+    return tuple(one for one in rests if not one.step.endswith(CANCEL_STEP))
+
+
 def _input_of(started: "_Started") -> StepRecord:
     place = prefix_of(started.generation) + INPUT_STEP
     if started.input_bytes is not None:
@@ -204,6 +243,19 @@ class _Started(Struct):
     input: object = None
     input_bytes: int | None = None
     forked_from: "_Fork | None" = None
+
+
+class Waited(Struct):
+    """A wait, as the history tells it."""
+
+    step: str
+    name: str
+    kind: StepKind
+    delay_ms: int | None = None
+
+
+class _Rests(Struct):
+    waits: tuple[Waited, ...] = ()
 
 
 class _Fork(Struct):

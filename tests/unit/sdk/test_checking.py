@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from mainspring import Client, Workflow, do, do_sleep, step, wait_for_signal, workflow
-from mainspring.checking import check, records_of, replay
+from mainspring.checking import Waited, check, records_of, replay, waits_of
 from mainspring_schema.workflows import StepRecord
 from tests.unit.sdk.fake import CALLS, FakeEngine, double
 
@@ -79,6 +79,76 @@ async def test_code_that_waits_where_a_step_is_recorded_differs() -> None:
 
     assert mismatch is not None
     assert (mismatch.step, mismatch.found) == ("2", "signal go")
+
+
+@workflow
+async def approved(x: int) -> object:
+    await plain(x)
+    return await wait_for_signal("go", timeout_s=60)
+
+
+@workflow
+async def not_asked(x: int) -> object:
+    return await double(await plain(x))
+
+
+@workflow
+async def asks_longer(x: int) -> object:
+    await plain(x)
+    return await wait_for_signal("go", timeout_s=90)
+
+
+@workflow
+async def over_at_once(x: int) -> object:
+    return await plain(x)
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        (approved, None),
+        (not_asked, "step double"),
+        (asks_longer, "one with another time"),
+        (over_at_once, "its end"),
+    ],
+)
+async def test_code_that_does_not_wait_where_the_workflow_rests_differs(
+    code: "Workflow[[int], object]", found: str | None
+) -> None:
+    engine = FakeEngine(1)
+    await engine.run(approved)
+    rests = Waited(step="2", name="go", kind="signal", delay_ms=60_000)
+
+    mismatch = await replay(code, engine.records, (rests,))
+
+    assert found == (None if mismatch is None else mismatch.found)
+    if mismatch is not None:
+        assert (mismatch.step, mismatch.recorded) == ("2", "a wait for signal go")
+
+
+async def test_a_signal_may_be_waited_for_where_another_wait_of_it_was_left() -> None:
+    engine = FakeEngine(1)
+    await engine.run(approved)
+    rests = Waited(step="7/1", name="go", kind="signal")
+
+    assert await replay(approved, engine.records, (rests,)) is None
+
+
+def test_what_a_workflow_rests_on_is_read_from_events_unless_it_went_on() -> None:
+    rests: dict[str, object] = {
+        "type": "workflow.waiting",
+        "data": {
+            "waits": [
+                {"step": "2", "name": "go", "kind": "signal", "delay_ms": None},
+                {"step": "999999999/1", "name": "(cancel)", "kind": "signal", "delay_ms": None},
+            ]
+        },
+    }
+    other: dict[str, object] = {"type": "workflow.signalled", "data": {"name": "other"}}
+    done: dict[str, object] = {"type": "step.completed", "data": {"step": "2"}}
+
+    assert waits_of([done, rests, other]) == (Waited(step="2", name="go", kind="signal"),)
+    assert waits_of([rests, other, done]) == ()
 
 
 def test_records_are_read_from_events() -> None:
