@@ -149,8 +149,14 @@ class Step(Generic[P, T_co]):
     ) -> T_co:
         if self.timeout_s is None and self.heartbeat_s is None:
             return await self._called(args, kwargs, process)
-        async with asyncio.timeout(self.timeout_s), alive(self.heartbeat_s):
-            return await self._called(args, kwargs, process)
+        try:
+            async with asyncio.timeout(self.timeout_s) as bound, alive(self.heartbeat_s):
+                return await self._called(args, kwargs, process)
+        except TimeoutError as error:
+            if self.timeout_s is None or not bound.expired():
+                raise
+            message = f"an attempt did not end within {self.timeout_s:g} s"
+            raise TimeoutError(message) from error
 
     def _called(
         self, args: tuple[object, ...], kwargs: dict[str, object], process: Process | None

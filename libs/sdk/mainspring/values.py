@@ -203,7 +203,11 @@ class Shape(Generic[T_co]):
 
     def result(self, raw: bytes) -> T_co:
         """Raises ValueError for what does not fit the annotation any more."""
-        return cast("T_co", self._types.result.decode(raw))
+        what = f"the result of {getattr(self._function, '__name__', self._function)}"
+        return cast("T_co", _read(what, self._types.result, raw))
+
+
+_Named = tuple[str, "msgspec.json.Decoder[object]"]
 
 
 class _Types:
@@ -222,17 +226,18 @@ class _Types:
         self.named: dict[str, msgspec.json.Decoder[object]] = {}
         self.nameless: set[str] = set()
         """What only a position gives: before a slash, or behind a star."""
-        self._placed: list[msgspec.json.Decoder[object]] = []
-        self._more = self._others = _ANY
+        self._placed: list[_Named] = []
+        self._more: _Named = ("", _ANY)
+        self._others = _ANY
         self.all_named = True
         for name, one in signature.parameters.items():
             read = _decoder(function, name, hints.get(name, object))
             if one.kind is one.VAR_KEYWORD:
                 self._others = read
             elif one.kind is one.VAR_POSITIONAL:
-                self._more = read
+                self._more = (name, read)
             elif one.kind is not one.KEYWORD_ONLY:
-                self._placed.append(read)
+                self._placed.append((name, read))
             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY):
                 self.named[name] = read
                 continue
@@ -241,13 +246,20 @@ class _Types:
                 self.nameless.add(name)
 
     def listed(self, given: Sequence[msgspec.Raw]) -> list[object]:
-        return [
-            read.decode(raw)
-            for read, raw in zip(chain(self._placed, repeat(self._more)), given, strict=False)
-        ]
+        places = zip(chain(self._placed, repeat(self._more)), given, strict=False)
+        return [_read(f"the argument {name}", read, raw) for (name, read), raw in places]
 
     def one(self, name: str, raw: msgspec.Raw) -> object:
-        return self.named.get(name, self._others).decode(raw)
+        return _read(f"the argument {name}", self.named.get(name, self._others), raw)
+
+
+def _read(what: str, read: "msgspec.json.Decoder[object]", raw: bytes | msgspec.Raw) -> object:
+    """Raises ValidationError, which says what does not fit, and not only where within it."""
+    try:
+        return read.decode(raw)
+    except msgspec.ValidationError as error:
+        message = f"{what}: {error}"
+        raise msgspec.ValidationError(message) from error
 
 
 def _counts_that_fit(signature: inspect.Signature) -> range:

@@ -38,6 +38,17 @@ async def endless() -> None:
     await asyncio.Event().wait()
 
 
+@step(timeout_s=0.01, retry=NO_RETRY)
+async def slow() -> None:
+    await asyncio.Event().wait()
+
+
+@step(timeout_s=AGES, retry=NO_RETRY)
+async def unanswered() -> None:
+    message = "no answer"
+    raise TimeoutError(message)
+
+
 @step(start_within_s=5, close_within_s=AGES, retry=Retry(attempts=3, first_s=1.0))
 async def punctual(x: int = 1) -> int:
     CALLS.append(x)
@@ -126,3 +137,21 @@ async def test_an_attempt_that_could_only_come_too_late_is_not_asked_for() -> No
 
     assert (code_of(in_time), in_time.retry_ms is None) == ("step_failed", False)
     assert (code_of(too_late), too_late.retry_ms) == ("timeout.schedule_to_close", None)
+
+
+@pytest.mark.parametrize(
+    ("one", "message"),
+    [(slow, "an attempt did not end within 0.01 s"), (unanswered, "no answer")],
+)
+async def test_an_attempt_that_took_too_long_is_told_with_its_bound(
+    one: "Step[[], None]", message: str
+) -> None:
+    @workflow
+    async def it() -> None:
+        await one()
+
+    flaw = (await FakeEngine().run(it)).flaw
+
+    assert flaw is not None
+    assert (flaw.code, flaw.type) == ("timeout", "TimeoutError")
+    assert flaw.message.endswith(message)

@@ -168,3 +168,21 @@ async def test_raw_json_that_is_none_fails_the_step_that_returned_it(written: by
 def test_what_cannot_be_written_is_named() -> None:
     with pytest.raises(Unserializable, match="values of the type complex cannot be written"):
         hash_of([{"deep": [1j]}])
+
+
+def test_what_does_not_fit_is_told_with_the_argument_that_it_is() -> None:
+    async def paid(order: str, cents: int, *rest: int, **more: int) -> int:
+        return len(order) + cents + sum(rest) + sum(more.values())
+
+    shape: Shape[int] = Shape(paid)
+
+    for given, named in (
+        (b'["A", "x"]', "cents"),
+        (b'["A", 1, 2, "x"]', "rest"),
+        (b'{"order": "A", "cents": "x"}', "cents"),
+        (b'{"order": "A", "cents": 1, "more": "x"}', "more"),
+    ):
+        with pytest.raises(ValueError, match=f"the argument {named}: Expected `int`, got `str`"):
+            shape.arguments(given)
+    with pytest.raises(ValueError, match="the result of paid: Expected `int`, got `str`"):
+        shape.result(b'"x"')
