@@ -247,7 +247,7 @@ class WorkflowKeyMismatch(MainspringError):
 
     code = "workflow_key_mismatch"
     status = 409
-    title = "This key started a workflow with another input"
+    title = "This key started a workflow of another type, queue or input"
 
 
 class TaskIdMismatch(MainspringError):
