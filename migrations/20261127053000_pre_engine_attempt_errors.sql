@@ -123,3 +123,5 @@ end
 $$;
 
 drop table if exists engine.attempt_error;
+
+reset role;

@@ -13,6 +13,7 @@ UP, DOWN = "-- migrate:up", "-- migrate:down"
 TIMEOUTS = re.compile(
     r"\bset\s+(?:local\s+|session\s+)?(lock_timeout|statement_timeout)\b", re.IGNORECASE
 )
+ROLE = re.compile(r"^\s*(set\s+local\s+role|reset\s+role)\b", re.IGNORECASE | re.MULTILINE)
 CONCURRENT = re.compile(r"\bconcurrently\b", re.IGNORECASE)
 
 
@@ -43,6 +44,17 @@ def unbounded(name: str, text: str) -> list[str]:
     return complaints
 
 
+def unreturned(name: str, text: str) -> list[str]:
+    """Blocks at whose end dbmate would not be itself: its own row is another's to write."""
+    up, _, down = text.partition(DOWN)
+    roles = {block: tree.matches(ROLE, code, 1)[-1:] for block, code in ((UP, up), (DOWN, down))}
+    return [
+        f"{name}: {block} ends as another role; reset it"
+        for block, last in roles.items()
+        if last and not last[0].lower().startswith("reset")
+    ]
+
+
 def test_migrations_say_when_and_whose_they_are() -> None:
     found = [finding for path in migrations() for finding in misnamed(PurePosixPath(path).name)]
 
@@ -60,6 +72,16 @@ def test_migrations_bound_their_waits() -> None:
         finding
         for path in migrations()
         for finding in unbounded(PurePosixPath(path).name, tree.text(path))
+    ]
+
+    assert not found, "\n".join(found)
+
+
+def test_migrations_end_as_the_role_that_began_them() -> None:
+    found = [
+        finding
+        for path in migrations()
+        for finding in unreturned(PurePosixPath(path).name, tree.text(path))
     ]
 
     assert not found, "\n".join(found)
@@ -88,3 +110,11 @@ GOOD = f"{UP}\nset local lock_timeout = '4s';\nset local statement_timeout = '5s
 def test_an_unbounded_migration_is_found(text: str) -> None:
     assert unbounded("x.sql", text)
     assert not unbounded("x.sql", GOOD)
+
+
+@pytest.mark.parametrize("block", [UP, DOWN])
+def test_a_migration_that_keeps_a_role_is_found(block: str) -> None:
+    taking = f"{block}\nset local role engine_owner;\n"
+
+    assert unreturned("x.sql", GOOD.replace(f"{block}\n", taking))
+    assert not unreturned("x.sql", GOOD.replace(f"{block}\n", f"{taking}reset role;\n"))
