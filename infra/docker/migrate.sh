@@ -16,6 +16,13 @@ case ${1:-} in
         exit 2
         ;;
 esac
+for role in API ENGINE LOG SCHEDULER VERIFY; do
+    eval "password=\${MAINSPRING_${role}_PASSWORD:-}"
+    if [ -z "$password" ]; then
+        echo "migrate.sh: MAINSPRING_${role}_PASSWORD must be set" >&2
+        exit 2
+    fi
+done
 psql -X -q -v ON_ERROR_STOP=1 "$DATABASE_URL" \
     -f "$root/infra/postgres/extensions.sql" -f "$root/infra/postgres/roles.sql"
 # Not --strict: a version's `post` comes when later `pre` were applied.

@@ -11,6 +11,10 @@ from mainspring_testkit.fixtures import database_suffix
 from mainspring_testkit.servers import PostgresServer
 
 ROOT = Path(__file__).parents[2]
+PASSWORDS = {
+    f"MAINSPRING_{role}_PASSWORD": "word"
+    for role in ("API", "ENGINE", "LOG", "SCHEDULER", "VERIFY")
+}
 SCRIPT = ROOT / "infra/docker/migrate.sh"
 VERSIONS = {path.name.partition("_")[0]: path.name for path in ROOT.glob("migrations/*_*.sql")}
 
@@ -24,7 +28,7 @@ def name(postgres: PostgresServer, template: str) -> Iterator[str]:
     postgres.sql(f'drop database "{name}" with (force)')
 
 
-async def migrate(url: str, tools: Path, *words: str) -> int:
+async def migrate(url: str, tools: Path, *words: str, passwords: dict[str, str] = PASSWORDS) -> int:
     """The script's exit status. The roles are there, with passwords that others use: no psql."""
     tools.mkdir(exist_ok=True)
     psql = tools / "psql"
@@ -32,7 +36,9 @@ async def migrate(url: str, tools: Path, *words: str) -> int:
     psql.chmod(0o755)
     path = f"{tools}:{Path(sys.executable).parent}:/usr/bin:/bin"
     environment = {"PATH": path, "DATABASE_URL": f"{url}?sslmode=disable"}
-    process = await asyncio.create_subprocess_exec("sh", str(SCRIPT), *words, env=environment)
+    process = await asyncio.create_subprocess_exec(
+        "sh", str(SCRIPT), *words, env=environment | passwords
+    )
     return await process.wait()
 
 
@@ -60,3 +66,15 @@ async def test_a_word_that_is_no_kind_applies_nothing(
 
     untouched = postgres.sql("select to_regclass('schema_migrations') is null", database=name)
     assert (status, untouched.strip()) == (2, "t")
+
+
+async def test_a_password_that_is_missing_is_named_before_anything_is_done(
+    postgres: PostgresServer, name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    passwords = {**PASSWORDS, "MAINSPRING_LOG_PASSWORD": ""}
+
+    status = await migrate(postgres.url(name), tmp_path / "tools", passwords=passwords)
+
+    untouched = postgres.sql("select to_regclass('schema_migrations') is null", database=name)
+    assert (status, untouched.strip()) == (2, "t")
+    assert "MAINSPRING_LOG_PASSWORD" in capfd.readouterr().err
