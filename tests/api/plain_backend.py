@@ -40,8 +40,12 @@ class ToldEndings:
     def __init__(self) -> None:
         self.waiting: dict[UUID, asyncio.Event] = {}
         self.workflows: dict[UUID, Deliver] = {}
+        self.leaving = False
         self.followed = asyncio.Event()
         """Somebody waits for the end of a workflow."""
+
+    def drain(self) -> None:
+        self.leaving = True
 
     @contextmanager
     def of(self, task_id: UUID) -> Generator[asyncio.Event]:

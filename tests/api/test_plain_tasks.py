@@ -177,6 +177,19 @@ async def test_a_wait_ends_with_the_task_as_it_is() -> None:
     assert (await waiting).status == "waiting"
 
 
+async def test_a_server_that_leaves_answers_with_the_task_as_it_is() -> None:
+    clock, backend, endings = ManualClock(), Backend(), BusEndings()
+    wanted = GetPlainTask(org_id=DEFAULT_ORG_ID, task_id=IDS.uuid7())
+    order = SubmitTask(org_id=DEFAULT_ORG_ID, task_id=wanted.task_id, type="add")
+    await backend.submit_task(order)
+    waiting = asyncio.create_task(ended(backend, endings, clock, wanted, wait_s=30))
+    await clock.until_sleeping()
+
+    endings.drain()
+
+    assert (await waiting).status == "waiting"
+
+
 async def test_ends_on_the_bus_wake_those_who_wait_for_them() -> None:
     bus, endings = MemoryBus(), BusEndings()
     await endings.start(bus)

@@ -233,6 +233,7 @@ async def serve_http(
     await server.start()
     service.stack.push_async_callback(server.stop)
     service.stack.callback(services.hub.drain)
+    service.stack.callback(services.endings.drain)
     service.stack.callback(services.monitor.drain)
     return server
 

@@ -60,3 +60,14 @@ async def test_after_the_wait_none_is_told() -> None:
     desk.clock.advance(30.0)
 
     assert await asking == frozenset()
+
+
+async def test_a_server_that_leaves_lets_nobody_wait() -> None:
+    desk = Desk()
+    asking = asyncio.create_task(desk.ended(30.0))
+    await desk.clock.until_sleeping()
+
+    desk.endings.drain()
+
+    assert await asking == frozenset()
+    assert await desk.ended(30.0) == frozenset()

@@ -63,8 +63,13 @@ class Engine:
 class Told:
     """The port's part for workflows, told by a test."""
 
+    leaving = False
+
     def __init__(self) -> None:
         self.open: dict[UUID, Deliver] = {}
+
+    def drain(self) -> None:
+        raise NotImplementedError
 
     def of(self, task_id: UUID) -> AbstractContextManager[asyncio.Event]:
         raise NotImplementedError
@@ -232,3 +237,15 @@ async def test_a_start_that_does_not_wait_follows_nothing(engine: Engine, told: 
     view = await workflows.started(engine.control, told, CLOCK, START, wait_s=0.0)
 
     assert (view.status, engine.asked, told.open) == ("running", 0, {})
+
+
+async def test_a_server_that_leaves_answers_with_the_workflow_as_it_is(engine: Engine) -> None:
+    clock, endings = ManualClock(), BusEndings()
+    asking = workflows.started(engine.control, endings, clock, START, wait_s=30.0)
+    waiting = asyncio.ensure_future(asking)
+    await clock.until_sleeping(1)
+
+    endings.drain()
+
+    assert (await waiting).status == engine.view.status
+    assert clock.mono() == ManualClock().mono()

@@ -32,6 +32,7 @@ class BusEndings:
         self._waiting: dict[bytes, set[asyncio.Event]] = {}
         self._of_workflows: dict[str, list[_Wait]] = {}
         """By the subject of the end that they wait for."""
+        self.leaving = False
 
     async def start(self, bus: Bus) -> None:
         """Subscribes for the life of the process."""
@@ -84,6 +85,11 @@ class BusEndings:
             told.set()
         for wait in tuple(self._of_workflows.get(workflow_ended(id_), ())):
             wait.deliver(None)
+
+    def drain(self) -> None:
+        self.leaving = True
+        for id_ in self.awaited():
+            self.overlooked(id_)
 
     def _receive_workflow(self, message: Message) -> None:
         waiting = self._of_workflows.get(message.subject)

@@ -15,6 +15,15 @@ Deliver = Callable[[WorkflowEnded | None], None]
 class Endings(Protocol):
     """Hints: what is told here may be lost, so somebody looks for all who wait, now and then."""
 
+    @property
+    def leaving(self) -> bool:
+        """Whether this server drains: then nobody waits any longer."""
+        ...
+
+    def drain(self) -> None:
+        """Tells all who wait that this server leaves; they answer with what is."""
+        ...
+
     def of(self, task_id: UUID) -> AbstractContextManager[asyncio.Event]:
         """Within it the event is set once an end of this task is told."""
         ...

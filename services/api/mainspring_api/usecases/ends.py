@@ -30,6 +30,6 @@ async def ended(
             # Asked once it is listened for, for they may have ended before.
             found = await operator.inspect(FindOpen(ids=tuple(ids), org_id=awaited.org_id))
             gone, left_s = ids.difference(found.ids), until_s - clock.mono()
-            if gone or left_s <= 0:
+            if gone or left_s <= 0 or endings.leaving:
                 return gone
             await told_within(told, clock, left_s)

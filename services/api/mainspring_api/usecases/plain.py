@@ -11,7 +11,10 @@ from mainspring_schema.plain import GetPlainTask, PlainTaskView
 async def ended(
     control: Control, endings: Endings, clock: Clock, command: GetPlainTask, *, wait_s: float
 ) -> PlainTaskView:
-    """The task once it has ended, or as it is after `wait_s`. Raises NotFound."""
+    """The task once it has ended, or as it is after `wait_s`. Raises NotFound.
+
+    A server that drains waits no longer: who asked asks again, and another one.
+    """
     if wait_s <= 0:
         return await control.get_plain_task(command)
     deadline = clock.mono() + wait_s
@@ -20,6 +23,6 @@ async def ended(
             # Asked once it is listened for, for it may have ended before.
             view = await control.get_plain_task(command)
             left_s = deadline - clock.mono()
-            if view.status in ENDED or left_s <= 0:
+            if view.status in ENDED or left_s <= 0 or endings.leaving:
                 return view
             await told_within(told, clock, left_s)

@@ -56,7 +56,9 @@ async def started(
     with endings.of_workflow(command.workflow_id, tail.deliver):
         view = await _start(control, command)
         if view.workflow_id == command.workflow_id:
-            return await _followed(control, clock, view, tail, until_s=clock.mono() + wait_s)
+            return await _followed(
+                control, endings, clock, view, tail, until_s=clock.mono() + wait_s
+            )
     wanted = GetWorkflow(org_id=command.org_id, workflow_id=view.workflow_id)
     return await ended(control, endings, clock, wanted, wait_s=wait_s)
 
@@ -71,7 +73,7 @@ async def ended(
     with endings.of_workflow(command.workflow_id, tail.deliver):
         # Asked once it is listened for, for it may have ended before it.
         view = await control.get_workflow(msgspec.structs.replace(command, explain=False))
-        return await _followed(control, clock, view, tail, until_s=until_s)
+        return await _followed(control, endings, clock, view, tail, until_s=until_s)
 
 
 async def _start(control: Control, command: StartWorkflow) -> WorkflowView:
@@ -84,13 +86,19 @@ async def _start(control: Control, command: StartWorkflow) -> WorkflowView:
 
 
 async def _followed(
-    control: Control, clock: Clock, view: WorkflowView, tail: "_Tail", *, until_s: float
+    control: Control,
+    endings: Endings,
+    clock: Clock,
+    view: WorkflowView,
+    tail: "_Tail",
+    *,
+    until_s: float,
 ) -> WorkflowView:
     """From how it was to its end, or to how it is then."""
     wanted = GetWorkflow(org_id=tail.org_id, workflow_id=view.workflow_id, explain=False)
     while view.status not in ENDED:
         left_s = until_s - clock.mono()
-        if left_s <= 0:
+        if left_s <= 0 or endings.leaving:
             return await control.get_workflow(msgspec.structs.replace(wanted, explain=True))
         await told_within(tail.told, clock, left_s)
         found = tail.end_of(view)
