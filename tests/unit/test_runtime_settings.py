@@ -144,6 +144,15 @@ def test_an_address_of_nats_that_can_be_read_is_taken(url: str) -> None:
     assert load(Example, {**GOOD, "MAINSPRING_NATS_URL": url}).nats_url == url
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:4318", "x", "ftp://host", "http://", "http://host:x"])
+def test_a_collector_that_cannot_be_reached_by_http_is_told(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(Example, {**GOOD, "OTEL_EXPORTER_OTLP_ENDPOINT": url})
+
+    (problem,) = caught.value.problems
+    assert problem.variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
 class Particular(Example, frozen=True, kw_only=True):
     word: str = ""
 

@@ -1,4 +1,4 @@
-"""Whether the addresses of Postgres and NATS can be read, without a word of what stands in them.
+"""Whether the addresses of servers can be read, without a word of what stands in them.
 
 Their drivers quote the part that they cannot read, and that may be a password.
 """
@@ -12,6 +12,7 @@ _DATABASE: Final = (
     "is no postgresql://user:password@host:port/database; "
     "in a user and a password : / ? # @ % and blanks are written as %3A %2F %3F %23 %40 %25 %20"
 )
+_COLLECTOR: Final = "is no http://host:port (or https://)"
 _NATS: Final = "is no nats://user:password@host:port (or tls://, ws://, wss://)"
 
 
@@ -32,6 +33,12 @@ def flaw_of_nats_url(text: str) -> str | None:
     """A sentence for the operator, or None. A host alone, or `host:port`, is one as well."""
     parts = _split(text if "://" in text else f"nats://{text}", ("nats", "tls", "ws", "wss"))
     return None if parts is not None and parts.netloc else _NATS
+
+
+def flaw_of_otlp_endpoint(text: str) -> str | None:
+    """A sentence for the operator, or None."""
+    parts = _split(text, ("http", "https"))
+    return None if parts is not None and parts.netloc else _COLLECTOR
 
 
 def _split(text: str, schemes: tuple[str, ...]) -> SplitResult | None:

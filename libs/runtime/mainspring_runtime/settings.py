@@ -12,7 +12,12 @@ from typing import ClassVar, Final, Self, TypeVar
 import msgspec
 
 from mainspring_kernel.errors import MainspringError
-from mainspring_runtime.server_urls import PORT_MAX, flaw_of_database_url, flaw_of_nats_url
+from mainspring_runtime.server_urls import (
+    PORT_MAX,
+    flaw_of_database_url,
+    flaw_of_nats_url,
+    flaw_of_otlp_endpoint,
+)
 
 PREFIX: Final = "MAINSPRING_"
 FOREIGN: Final[Mapping[str, str]] = {
@@ -116,7 +121,8 @@ def flaws_by(check: Callable[[str], object], field: str, text: str) -> list[Prob
     try:
         check(text)
     except (ValueError, MainspringError) as error:
-        return [Problem(variable=variable_of(field), reason=str(error))]
+        variable = variable_of(field)
+        return [Problem(variable=variable, reason=str(error).removeprefix(f"{variable}: "))]
     return []
 
 
@@ -218,7 +224,11 @@ def _out_of_range(values: Mapping[str, object]) -> list[Problem]:
 def _unreadable_urls(values: Mapping[str, object]) -> list[Problem]:
     found = (
         (name, check(str(values[name])))
-        for name, check in (("database_url", flaw_of_database_url), ("nats_url", flaw_of_nats_url))
+        for name, check in (
+            ("database_url", flaw_of_database_url),
+            ("nats_url", flaw_of_nats_url),
+            ("otlp_endpoint", flaw_of_otlp_endpoint),
+        )
         if name in values
     )
     return [Problem(variable=variable_of(name), reason=flaw) for name, flaw in found if flaw]

@@ -99,6 +99,7 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
         return [
             *flaws_by(secret_keys, "secret_keys", self.secret_keys),
             *flaws_by(origins_of, "channel_origins", self.channel_origins),
+            *flaws_by(installed, "capabilities", self.capabilities),
         ]
 
 

@@ -19,7 +19,7 @@ from mainspring_kernel.limits import DISPLAY_NAME_CHARS_MAX
 from mainspring_rpc.channel import Channel
 from mainspring_rpc.server import serve
 from mainspring_runtime.lifecycle import Service, run_service
-from mainspring_runtime.settings import Address, Bind, ProcessSettings
+from mainspring_runtime.settings import Address, Bind, Problem, ProcessSettings, flaws_by
 from mainspring_schema.toolsets import READING
 from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.adapters.grpc_credentials import GrpcCredentials
@@ -27,6 +27,7 @@ from mainspring_worker.adapters.grpc_eventlog import GrpcEventLog
 from mainspring_worker.adapters.grpc_files import GrpcFiles
 from mainspring_worker.adapters.grpc_resources import GrpcResources
 from mainspring_worker.adapters.hooks import UserHooks
+from mainspring_worker.adapters.mcp.commands import allowed_commands
 from mainspring_worker.adapters.mcp.entry import (
     OUTSIDE,
     BesideServers,
@@ -103,6 +104,12 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     worker_mcp_commands: str = ""
     worker_mcp_loopback: bool = False
     capabilities: str = ""
+
+    def flaws(self) -> list[Problem]:
+        return [
+            *flaws_by(allowed_commands, "worker_mcp_commands", self.worker_mcp_commands),
+            *flaws_by(installed, "capabilities", self.capabilities),
+        ]
 
 
 class Roads(msgspec.Struct, frozen=True, kw_only=True):

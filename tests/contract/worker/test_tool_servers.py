@@ -10,8 +10,8 @@ import pytest
 
 from mainspring_schema.mcp import McpServer, ServedTool
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
+from mainspring_worker.adapters.mcp.commands import allowed_commands
 from mainspring_worker.adapters.mcp.entry import public_or_loopback
-from mainspring_worker.adapters.mcp.processes import allowed_commands
 from mainspring_worker.adapters.mcp.servers import McpServers
 from mainspring_worker.adapters.memory import MemoryServers
 from mainspring_worker.ports.servers import Manner, Reached, Served, ServerFailed, ToolServers

@@ -16,8 +16,8 @@ from mainspring_schema.agents import NetworkAccess
 from mainspring_schema.mcp import McpServer
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.mcp import connection, processes
+from mainspring_worker.adapters.mcp.commands import allowed_commands
 from mainspring_worker.adapters.mcp.entry import public_or_loopback
-from mainspring_worker.adapters.mcp.processes import allowed_commands
 from mainspring_worker.adapters.mcp.servers import McpServers
 from mainspring_worker.domain.addresses import is_public
 from mainspring_worker.ports.servers import Fault, Reached, Served, ServerFailed

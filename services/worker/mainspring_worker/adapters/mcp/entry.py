@@ -14,6 +14,7 @@ from msgspec import Struct
 from mainspring_schema.mcp import ServedTool
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
+from mainspring_worker.adapters.mcp.commands import allowed_commands
 from mainspring_worker.adapters.tool_thread import ToolThread
 from mainspring_worker.domain.addresses import Address, is_public
 from mainspring_worker.ports.servers import QUIETLY, Manner, Reached, Served, ServerFailed
@@ -78,7 +79,6 @@ class LazyServers:
 
 
 def _made(rules: ServerRules) -> "McpServers":
-    from mainspring_worker.adapters.mcp.processes import allowed_commands  # noqa: PLC0415 - heavy
     from mainspring_worker.adapters.mcp.servers import McpServers  # noqa: PLC0415 - heavy
 
     is_allowed = public_or_loopback if rules.loopback else is_public

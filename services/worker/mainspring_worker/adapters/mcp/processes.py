@@ -6,13 +6,11 @@ sessions set; nothing of the worker's own environment. It ends with its connecti
 
 import asyncio
 import os
-import shlex
 import signal
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import takewhile
 from typing import Final, TypeAlias
 
 import anyio
@@ -27,10 +25,10 @@ from mcp_types import (
     RequestId,
     jsonrpc_message_adapter,
 )
-from msgspec import Struct
 
 from mainspring_harness.mcp import command_line
 from mainspring_schema.mcp import McpServer
+from mainspring_worker.adapters.mcp.commands import AllowedCommand
 from mainspring_worker.adapters.mcp.limits import ANSWER_BYTES_MAX, STOP_S
 from mainspring_worker.ports.servers import ServerFailed
 
@@ -39,38 +37,6 @@ Streams: TypeAlias = tuple[
     MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]
 ]
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
-
-
-class AllowedCommand(Struct, frozen=True, kw_only=True):
-    """A whole command line, and which variables a session may set for it."""
-
-    line: str
-    variables: frozenset[str]
-
-
-def allowed_commands(text: str) -> tuple[AllowedCommand, ...]:
-    """From a setting: command lines with `;` between; `NAME=` in front lets sessions set it.
-
-    Raises ValueError for a line that no shell could read.
-    """
-    reader = shlex.shlex(text, posix=True, punctuation_chars=";")
-    reader.whitespace_split = True
-    reader.commenters = ""
-    lines: list[list[str]] = [[]]
-    for word in reader:
-        if set(word) == {";"}:
-            lines.append([])
-        else:
-            lines[-1].append(word)
-    return tuple(_allowed(words) for words in lines if words)
-
-
-def _allowed(words: Sequence[str]) -> AllowedCommand:
-    settable = list(takewhile(lambda word: word.endswith("="), words))
-    return AllowedCommand(
-        line=shlex.join(words[len(settable) :]),
-        variables=frozenset(word[:-1] for word in settable),
-    )
 
 
 def check_allowed(server: McpServer, allowed: Sequence[AllowedCommand]) -> None:

@@ -12,9 +12,10 @@ import msgspec
 from mainspring_schema.mcp import ServedTool
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
+from mainspring_worker.adapters.mcp.commands import AllowedCommand
 from mainspring_worker.adapters.mcp.connection import Connection, connecting
 from mainspring_worker.adapters.mcp.limits import IDLE_S, SERVER_CONNECTIONS_MAX
-from mainspring_worker.adapters.mcp.processes import AllowedCommand, check_allowed
+from mainspring_worker.adapters.mcp.processes import check_allowed
 from mainspring_worker.ports.servers import QUIETLY, Manner, Reached, Served, ServerFailed
 
 T = TypeVar("T")
