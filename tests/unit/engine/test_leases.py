@@ -1,15 +1,19 @@
 """What keeps attempts alive, while the store comes and goes."""
 
 import asyncio
+import math
 from collections.abc import Collection
 from typing import cast
 from uuid import UUID
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from mainspring_engine.domain.intents import Died, Intent
 from mainspring_engine.domain.limits import (
+    OUTAGE_S,
+    POSTGRES_SETTLE_S,
     STREAM_GRACE_S,
     SWEEP_BATCH_ROWS_MAX,
     UNSETTLED_REST_S,
@@ -22,6 +26,7 @@ from mainspring_engine.ports.store import ExpiredTask, Handed, Renewal, Store
 from mainspring_engine.usecases.attachments import Attachment, Attachments, HeldTask
 from mainspring_engine.usecases.lane import Lane, Lanes, Ticket
 from mainspring_engine.usecases.leases import Leases
+from mainspring_engine.usecases.outage import Outage
 from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.time import DatabaseTime
 from mainspring_kernel.clock import ManualClock
@@ -102,6 +107,42 @@ class StoreWithLosses:
 
     async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
         return tuple([one for one in self.lost if one.task.id not in but][:limit])
+
+
+class StoreThatRefuses(StoreWithLosses):
+    """It is there, but takes nothing while it refuses: read-only, or full."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.refuses = True
+        self.lapsed = 0
+
+    @override
+    async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[()]:
+        self._check()
+        return await super().renew(renewals)
+
+    @override
+    async def expired(self, limit: int, *, but: Collection[UUID] = ()) -> tuple[ExpiredTask, ...]:
+        self._check()
+        return await super().expired(limit, but=but)
+
+    async def acknowledge(self, handed: tuple[Handed, ...]) -> None:
+        del handed
+        self._check()
+
+    async def held_by(self, incarnation: UUID) -> tuple[ExpiredTask, ...]:
+        del incarnation
+        return (_LAST,)
+
+    async def lapse(self, handed: tuple[Handed, ...]) -> tuple[Verdict, ...]:
+        self.lapsed += len(handed)
+        return (Verdict.STALE,) * len(handed)
+
+    def _check(self) -> None:
+        if self.refuses:
+            detail = "it is read-only"
+            raise Unavailable(detail)
 
 
 def lost(task_id: UUID) -> ExpiredTask:
@@ -250,6 +291,82 @@ async def test_the_last_death_is_decided_behind_the_grace_unless_its_worker_is_b
     held = Held(_LAST.task.id, _LAST.task.fence)
     assert store.lapsed == [Handed(held=held, incarnation=WORKER, attach_number=4)]
     assert lanes.died == ([] if back else [_LAST.task.id])
+
+
+async def refused_for(seconds: float) -> tuple[Leases, Heard, ManualClock]:
+    """Leases over a store that serves again, and had refused a pass over them before."""
+    clock, lanes, store = ManualClock(), Heard(), StoreThatRefuses()
+    leases = leases_over(store, Attachments(), clock, lanes)
+    leases.beaten = True
+    with pytest.raises(Unavailable):
+        await leases.expire()
+    clock.advance(seconds)
+    store.refuses = False
+    return leases, lanes, clock
+
+
+async def test_no_lease_runs_out_behind_an_outage_until_workers_had_time_to_renew() -> None:
+    leases, lanes, clock = await refused_for(OUTAGE_S)
+
+    at_once = await leases.expire()
+    clock.advance(POSTGRES_SETTLE_S - 0.1)
+    early = await leases.expire()
+    before = list(lanes.died)
+    clock.advance(0.1)
+    await leases.expire()
+
+    assert (at_once, early, before) == ((0, False), (0, False), [])
+    assert len(lanes.died) == 1
+
+
+async def test_a_refusal_too_short_to_lose_a_lease_by_puts_off_nothing() -> None:
+    leases, lanes, _ = await refused_for(OUTAGE_S - 0.1)
+
+    await leases.expire()
+
+    assert len(lanes.died) == 1
+
+
+async def test_a_store_that_answers_late_was_away_since_it_was_asked() -> None:
+    clock = ManualClock()
+    outage = Outage(clock)
+
+    def ask() -> None:
+        with outage.watched():
+            clock.advance(OUTAGE_S)
+            raise Unavailable
+
+    with pytest.raises(Unavailable):
+        ask()
+    during = outage.excuses
+    outage.served()
+
+    assert during
+    assert outage.excuses
+
+
+async def test_a_stream_that_broke_in_an_outage_has_its_grace_behind_it() -> None:
+    clock, store, outbox = ManualClock(), StoreThatRefuses(), FrameOutbox()
+    attachment = Attachment(WORKER, 1, outbox)
+    push(attachment, HELD)
+    await outbox.next_frame()
+    leases = leases_over(store, Attachments(), clock)
+    leases.beaten = True
+
+    broken = asyncio.create_task(leases.broken(attachment))
+    for _ in range(math.ceil(OUTAGE_S / STREAM_GRACE_S) + 1):
+        await clock.until_sleeping()
+        clock.advance(STREAM_GRACE_S)
+    store.refuses = False
+    await leases.expire()
+    served_s = clock.mono()
+    while clock.mono() < served_s + POSTGRES_SETTLE_S:
+        await clock.until_sleeping()
+        assert store.lapsed == 0
+        clock.advance(STREAM_GRACE_S)
+    await broken
+
+    assert store.lapsed == 1
 
 
 async def test_losses_that_cannot_be_decided_hold_up_nobody_behind_them() -> None:

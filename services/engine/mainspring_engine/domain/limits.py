@@ -5,7 +5,7 @@ Those of what holds ready tasks back are beside, in `gate_limits.py`.
 
 from typing import Final
 
-from mainspring_kernel.limits import KIB, MIB
+from mainspring_kernel.limits import HEARTBEAT_S, KIB, LEASE_RENEW_AFTER_S, LEASE_S, MIB
 
 # ── lanes and flights ─────────────────────────────────────────────────────────────────────────────
 
@@ -107,7 +107,10 @@ PRESENCES_WAITING_MAX: Final = 20_000
 # ── attempts that are lost ────────────────────────────────────────────────────────────────────────
 
 POSTGRES_SETTLE_S: Final = 10.0
-"""No lease expires this soon after Postgres started: its outage was nobody's death."""
+"""No lease expires this soon after Postgres started, or served again: its outage was nobody's
+death."""
+OUTAGE_S: Final = LEASE_S - LEASE_RENEW_AFTER_S - HEARTBEAT_S
+"""Within it no lease of a worker that is heard runs out, so what is shorter is no outage."""
 AGE_TOLD_S: Final = 0.25
 """A task that is younger goes to its worker without its age: a commit takes so long, and half of
 what a worker takes off a lease for clocks that drift."""

@@ -17,6 +17,7 @@ from mainspring_engine.ports.store import ExpiredTask, Handed, Release, Renewal,
 from mainspring_engine.usecases.attachments import Attachment, Attachments
 from mainspring_engine.usecases.batching import Batcher
 from mainspring_engine.usecases.lane import Lanes
+from mainspring_engine.usecases.outage import Outage
 from mainspring_engine.usecases.plain_traces import traces_of
 from mainspring_engine.usecases.reporting import Reports
 from mainspring_engine.usecases.time import DatabaseTime
@@ -65,6 +66,7 @@ class Leases:
         self._time = time
         self._releases = Batcher(self._release)
         self.reports = Reports(store, attachments, clock)
+        self.outage = Outage(clock)
         self._unsettled = Unsettled(clock)
         """Tasks whose leases ran out."""
         self.beaten: bool = False
@@ -105,7 +107,9 @@ class Leases:
     # ── flights ─────────────────────────────────────────────────────────────────────────────────
 
     async def _renew(self, renewals: tuple[Renewal, ...]) -> None:
-        replies = await self._store.renew(renewals)
+        with self.outage.watched():
+            replies = await self._store.renew(renewals)
+        self.outage.served()
         self.beaten = True
         for renewal, reply in zip(renewals, replies, strict=True):
             attachment = self._attachments.get(renewal.incarnation)
@@ -162,13 +166,14 @@ class Leases:
         handed = attachment.handed()
         await self._clock.sleep(STREAM_GRACE_S)
         while True:
-            try:
+            with contextlib.suppress(Unavailable), self.outage.watched():
                 await self._acknowledge(handed)
                 tasks = await self._store.held_by(attachment.incarnation)
-                break
-            except Unavailable:
-                # Counted only while the database answers: its outage was nobody's death.
-                await self._clock.sleep(STREAM_GRACE_S)
+                if not self.outage.excuses:
+                    break
+            # Counted only where the database answers and did so lately: its outage was nobody's
+            # death, and its worker may only now come back.
+            await self._clock.sleep(STREAM_GRACE_S)
         last: list[ExpiredTask] = []
         for task in tasks:
             if task.task.effect.needs_start and task.task.started:
@@ -228,7 +233,11 @@ class Leases:
         """One pass over leases that ran out; how many, and whether more may be there."""
         if not self.beaten:
             return 0, False
-        tasks = await self._store.expired(SWEEP_BATCH_ROWS_MAX, but=self._unsettled.ids())
+        with self.outage.watched():
+            tasks = await self._store.expired(SWEEP_BATCH_ROWS_MAX, but=self._unsettled.ids())
+        self.outage.served()
+        if self.outage.excuses:
+            return 0, False
         for task in tasks:
             if needs_lane(task.task, acknowledged=task.acknowledged):
                 self._tallies.expired += 1

@@ -190,11 +190,13 @@ class Sweeps:
             silent = [kind for kind in SweepKind if self._silent(kind)]
             if not silent:
                 continue  # the calls came here: nobody need be asked
-            with one_pass(_log, "a sweep that stands in"):
+            with one_pass(_log, "a sweep that stands in"), self._leases.outage.watched():
                 ages = await self._store.sweep_ages_ms()
                 for kind in silent:
                     if ages.get(kind.value, SWEEP_SILENCE_S * 1000) >= SWEEP_SILENCE_S * 1000:
                         await self.sweep(kind)
+                    elif kind is SweepKind.LEASES:
+                        self._leases.outage.served()
 
     def _silent(self, kind: SweepKind) -> bool:
         """Whether this engine made no such sweep lately; another one may have."""
