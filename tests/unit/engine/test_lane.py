@@ -8,10 +8,15 @@ import pytest
 from typing_extensions import override
 
 from mainspring_engine.domain.intents import Answered, Intent, WorkflowCancelled
-from mainspring_engine.domain.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
+from mainspring_engine.domain.limits import (
+    COMMANDS_WAIT_S,
+    COMMIT_FLIGHT_BYTES_MAX,
+    COMMIT_FLIGHT_ITEMS_MAX,
+)
 from mainspring_engine.usecases.lane import Entry, FutureTicket, Lane, NoTicket
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.draws import SeededDraws
+from mainspring_kernel.errors import Unavailable
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import ToolResult
@@ -112,6 +117,74 @@ async def test_what_a_flight_leaves_flies_again_before_what_came_meanwhile() -> 
     flying.cancel()
 
     assert detour.flights == [[b"a", b"b", b"c"], [b"b", b"c", b"later"]]
+
+
+class ClosedAirfield(Airfield):
+    """Nothing lands until it is opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = False
+
+    @override
+    async def fly(self, entries: list[Entry]) -> None:
+        if not self.open:
+            detail = "no space left"
+            raise Unavailable(detail)
+        await super().fly(entries)
+
+
+async def kept_waiting(lane: Lane[Intent], clock: ManualClock, seconds: float) -> FutureTicket:
+    """A command behind a result that flies in vain for so long, and once more."""
+    lane.put(answered(b"x"), NoTicket(UUID(int=1)))
+    await clock.until_sleeping()
+    ticket = FutureTicket()
+    command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=UUID(int=1))
+    lane.put(WorkflowCancelled(command=command), ticket)
+    clock.advance(seconds)
+    await clock.until_sleeping()
+    return ticket
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(0.2, False), (COMMANDS_WAIT_S, True)])
+async def test_a_command_behind_a_flight_that_cannot_land_is_refused_in_time(
+    seconds: float, refused: bool
+) -> None:
+    airfield, clock = ClosedAirfield(), ManualClock()
+    lane = Lane(airfield, clock, SeededDraws(1))
+    flying = asyncio.create_task(lane.fly_for_ever())
+
+    ticket = await kept_waiting(lane, clock, seconds)
+    early = ticket.future.done()
+    airfield.open = True
+    clock.advance(COMMANDS_WAIT_S)
+    await lane.settled()
+    flying.cancel()
+
+    assert early is refused
+    assert not refused or isinstance(ticket.future.exception(), Unavailable)
+    assert airfield.flights == ([1] if refused else [1, 1])
+
+
+async def test_that_nothing_can_be_committed_is_said_once_with_its_reason_and_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    airfield, clock = ClosedAirfield(), ManualClock()
+    lane = Lane(airfield, clock, SeededDraws(1))
+    flying = asyncio.create_task(lane.fly_for_ever())
+
+    with caplog.at_level("INFO"):
+        ticket = await kept_waiting(lane, clock, COMMANDS_WAIT_S)
+        airfield.open = True
+        clock.advance(COMMANDS_WAIT_S)
+        await lane.settled()
+    flying.cancel()
+
+    ticket.future.exception()
+    assert caplog.messages == [
+        "nothing can be committed, trying again: no space left",
+        "what waited is committed again",
+    ]
 
 
 class Minefield:

@@ -23,6 +23,9 @@ COMMIT_ROUNDS_MAX: Final = 4
 Another engine writes the same session."""
 COMMIT_FLIGHTS_MAX: Final = 250
 """Such flights of one entry. A thousand conflicts take a second or two: then it is a fault."""
+COMMANDS_WAIT_S: Final = 2.0
+"""Behind a flight that the store does not take. Then commands are refused, and may be sent again:
+long before their callers give up, who would know nothing."""
 COMMIT_LATE_MAX: Final = 5
 """Decisions of one entry that took so long that the store refused their date. Each next one is
 dated ahead by what the last one took, so a second one does; more of them only hold up the lane."""

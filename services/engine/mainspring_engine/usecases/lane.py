@@ -16,7 +16,11 @@ from msgspec import Struct
 from mainspring_engine.domain import plain
 from mainspring_engine.domain.answers import Answer
 from mainspring_engine.domain.intents import Command, Intent, session_of, weight_of
-from mainspring_engine.domain.limits import COMMIT_FLIGHT_BYTES_MAX, COMMIT_FLIGHT_ITEMS_MAX
+from mainspring_engine.domain.limits import (
+    COMMANDS_WAIT_S,
+    COMMIT_FLIGHT_BYTES_MAX,
+    COMMIT_FLIGHT_ITEMS_MAX,
+)
 from mainspring_engine.domain.plain import PlainIncident, PlainIntent, PlainSubmitted
 from mainspring_engine.domain.tallies import Tallies
 from mainspring_kernel.backoff import RECONNECT, delay_s
@@ -80,6 +84,7 @@ class Lane(Generic[Kind]):
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._told_away = False
 
     def put(self, intent: Kind, ticket: Ticket) -> None:
         """Raises TooManyRequests for a command above the bound.
@@ -131,7 +136,7 @@ class Lane(Generic[Kind]):
         await self._idle.wait()
 
     async def _fly(self, entries: list[Aboard[Kind]]) -> None:
-        attempt = 0
+        attempt, first_s = 0, self._clock.mono()
         while entries:
             try:
                 began_s = self._clock.mono()
@@ -142,7 +147,10 @@ class Lane(Generic[Kind]):
                 # Commands learn it at once and may ask again alike. Incidents are tried until the
                 # store is back: what was committed unseen comes out as a duplicate.
                 attempt += 1
+                self._tell_away(error)
                 entries = _keep_incidents(entries, error)
+                if self._clock.mono() - first_s >= COMMANDS_WAIT_S:
+                    self._waiting = deque(_keep_incidents(list(self._waiting), error))
                 await self._clock.sleep(delay_s(RECONNECT, attempt, self._draws.unit()))
             except Exception as error:  # noqa: BLE001 - the lane must go on; logged and told
                 if len(entries) <= 1:
@@ -155,9 +163,20 @@ class Lane(Generic[Kind]):
                     self._waiting.extendleft(reversed(entries))
                 return
             else:
+                self._tell_back()
                 # First in the next flight, in their order, with what came meanwhile.
                 self._waiting.extendleft(reversed(entries))
                 return
+
+    def _tell_away(self, error: Unavailable) -> None:
+        if not self._told_away:
+            _log.warning("nothing can be committed, trying again: %s", error)
+        self._told_away = True
+
+    def _tell_back(self) -> None:
+        if self._told_away:
+            _log.info("what waited is committed again")
+        self._told_away = False
 
 
 def _weight(entry: Aboard[Kind]) -> int:
