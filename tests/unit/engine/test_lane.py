@@ -182,7 +182,7 @@ async def test_that_nothing_can_be_committed_is_said_once_with_its_reason_and_it
 
     ticket.future.exception()
     assert caplog.messages == [
-        "nothing can be committed, trying again: no space left",
+        "commits wait, trying again: no space left",
         "what waited is committed again",
     ]
 

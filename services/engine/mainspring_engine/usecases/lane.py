@@ -170,7 +170,7 @@ class Lane(Generic[Kind]):
 
     def _tell_away(self, error: Unavailable) -> None:
         if not self._told_away:
-            _log.warning("nothing can be committed, trying again: %s", error)
+            _log.warning("commits wait, trying again: %s", error)
         self._told_away = True
 
     def _tell_back(self) -> None:
