@@ -238,6 +238,20 @@ def test_a_workflow_that_waits_for_its_child_goes_on_when_that_one_ends() -> Non
     assert "ask why that one does not move" in found.reasons[0].advice
 
 
+def test_a_workflow_moves_as_the_child_does_that_it_waits_for() -> None:
+    child = ChildStart(type="pay", workflow_id=TASK)
+    wait = Wait(step="1", name="pay", kind="child", child=child)
+    paid = WaitRow(workflow_id=TASK, wait=Wait(step="1", name="paid", kind="signal"))
+    of_child = told(waiting(paid))
+
+    found = told(waiting(WaitRow(workflow_id=TURN, wait=wait), children={TASK: of_child}))
+
+    (reason,) = found.reasons
+    assert (reason.code, reason.moving, found.moving) == ("child", False, False)
+    assert "which is waiting: it waits for the signal paid" in reason.text
+    assert reason.advice == "Send the signal paid to it."
+
+
 def test_a_held_workflow_says_where_its_code_differs() -> None:
     state = WorkflowState(
         type="order", key="k", queue="default", phase=WorkflowPhase.HELD,

@@ -107,6 +107,9 @@ WORKER_KEPT_S: Final = 7 * 24 * 3600.0
 PRESENCES_WAITING_MAX: Final = 20_000
 """Changes of streams that wait for the database; the newest one per worker counts."""
 
+CHILDREN_EXPLAINED_MAX: Final = 8
+"""Children that one explanation looks into: each is some reads, and the first ones say why."""
+
 # ── attempts that are lost ────────────────────────────────────────────────────────────────────────
 
 POSTGRES_SETTLE_S: Final = 10.0

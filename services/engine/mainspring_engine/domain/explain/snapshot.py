@@ -9,6 +9,7 @@ from mainspring_engine.domain.limit import KeyLimit, keys_of
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Head, WaitRow, Workflow
 from mainspring_engine.domain.samples import SeatSample
+from mainspring_schema.explaining import Explanation
 from mainspring_schema.operations import AttemptView, LetterView, TaskDetails, TaskView, WorkerView
 
 
@@ -41,7 +42,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     its state and its waits name. A plain task has neither head nor workflow. `closed` is the closed
     task that was asked about, `letter` the newest dead letter of the workflow. `circuits` are those
     that shut the route of one of `tasks`, `limits` those that one is under, `holds_s` for how long
-    a task of such a route lately held its slot, as this engine saw it.
+    a task of such a route lately held its slot, as this engine saw it. `children` are the first of
+    the workflows that it waits for.
     """
 
     now_ms: int
@@ -58,6 +60,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     limits: tuple[KeyLimit, ...] = ()
     holds_s: dict[Route, float] = {}
     sweeps_ms: dict[str, int] = {}
+    children: dict[UUID, Explanation] = {}
 
     def hold_s(self, task: TaskView) -> float | None:
         return self.holds_s.get(route_of(task))

@@ -225,18 +225,28 @@ def _wait(row: WaitRow, snapshot: Snapshot) -> Reason:
             code="timer", text=f"it sleeps{until} ({wait.name})", moving=True, until_ms=due_ms
         )
     if wait.child is not None and wait.child.workflow_id is not None:
-        child = to_wire(Prefix.WORKFLOW, wait.child.workflow_id)
-        return Reason(
-            code="child",
-            text=f"it waits for its child {wait.name} ({child}){until}",
-            advice="Where that takes long, ask why that one does not move.",
-            moving=True,
-            until_ms=due_ms,
-        )
+        id_ = wait.child.workflow_id
+        waits = f"it waits for its child {wait.name} ({to_wire(Prefix.WORKFLOW, id_)}){until}"
+        return _child(waits, snapshot.children.get(id_), due_ms)
     return Reason(
         code=wait.kind,
         text=f"it waits for the {wait.kind} {wait.name}{until or ', however long'}",
         advice=f"Send the signal {wait.name} to it." if wait.kind == "signal" else "",
+        until_ms=due_ms,
+    )
+
+
+def _child(waits: str, child: Explanation | None, due_ms: int | None) -> Reason:
+    """It moves as its child does."""
+    if child is None:
+        advice = "Where that takes long, ask why that one does not move."
+        return Reason(code="child", text=waits, advice=advice, moving=True, until_ms=due_ms)
+    held = next((reason for reason in child.reasons if not reason.moving), None)
+    return Reason(
+        code="child",
+        text=f"{waits}, which is {child.state}: {child.summary}",
+        advice="" if held is None else held.advice,
+        moving=child.moving,
         until_ms=due_ms,
     )
 
