@@ -149,8 +149,9 @@ class Step(Generic[P, T_co]):
     ) -> T_co:
         if self.timeout_s is None and self.heartbeat_s is None:
             return await self._called(args, kwargs, process)
+        bound = asyncio.timeout(self.timeout_s)
         try:
-            async with asyncio.timeout(self.timeout_s) as bound, alive(self.heartbeat_s):
+            async with bound, alive(self.heartbeat_s):
                 return await self._called(args, kwargs, process)
         except TimeoutError as error:
             if self.timeout_s is None or not bound.expired():
