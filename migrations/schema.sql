@@ -7912,6 +7912,17 @@ GRANT USAGE ON SCHEMA log TO engine_run;
 
 
 --
+-- Name: SCHEMA public; Type: ACL; Schema: -; Owner: pg_database_owner
+--
+
+GRANT USAGE ON SCHEMA public TO api_run;
+GRANT USAGE ON SCHEMA public TO engine_run;
+GRANT USAGE ON SCHEMA public TO log_run;
+GRANT USAGE ON SCHEMA public TO scheduler_run;
+GRANT USAGE ON SCHEMA public TO verify_run;
+
+
+--
 -- Name: SCHEMA scheduler; Type: ACL; Schema: -; Owner: scheduler_owner
 --
 

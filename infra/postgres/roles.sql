@@ -47,3 +47,5 @@ select format(
 )
 \gexec
 revoke create on schema public from public;
+-- The ledger of migrations is there, which services read at start; to all others it may be closed.
+grant usage on schema public to api_run, engine_run, log_run, scheduler_run, verify_run;

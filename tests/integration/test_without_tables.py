@@ -97,6 +97,19 @@ async def test_a_version_that_could_not_read_its_migrations_yet_is_told_by_the_f
     assert (status, told in said) == (1, True), said
 
 
+async def test_the_migrations_are_read_where_the_schema_public_is_closed(
+    database: Database,
+) -> None:
+    database.sql("revoke usage on schema public from public")
+
+    for role in ROLES.values():
+        options = Options(
+            url=database.url(f"{role}_run"), application_name="test", durability_required=False
+        )
+        opened = await Connected.open(options, migrated=True)
+        await opened.close()
+
+
 async def test_a_database_that_is_ahead_is_told_of(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
