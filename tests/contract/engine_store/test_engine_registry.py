@@ -133,6 +133,18 @@ async def test_a_drain_is_read_by_the_replica_that_has_the_stream(
     assert (await seen(registry, worker)).status == "draining"
 
 
+async def test_an_attach_that_no_row_knows_is_named(world: World, worker: Worker) -> None:
+    registry = world.backstage.registry
+    await registered(world, worker)
+    nobody, number = IDS.uuid7(), worker.attach_number
+
+    unknown = await registry.unknown(((worker.id, number), (nobody, 1)))
+
+    assert unknown == {nobody}
+    assert await registry.unknown(((worker.id, number + 1),)) == {worker.id}
+    assert await registry.unknown(((worker.id, number - 1),)) == frozenset()
+
+
 async def test_a_drain_outlives_an_attach_elsewhere(world: World, worker: Worker) -> None:
     registry = world.backstage.registry
     await registered(world, worker)

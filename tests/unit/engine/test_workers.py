@@ -18,7 +18,8 @@ from mainspring_engine.ports.log import GrantedLog
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.registry import Presence, Registry
 from mainspring_engine.ports.store import AttachRow
-from mainspring_engine.usecases.attachments import Attachments
+from mainspring_engine.usecases.attachments import Attachment, Attachments
+from mainspring_engine.usecases.outbox import FrameOutbox
 from mainspring_engine.usecases.registry import Workers
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import NotFound, Unavailable, ValidationFailed
@@ -70,13 +71,13 @@ class Site:
         self.hints = Hints()
 
     def engine(
-        self, number: int, registry: Registry | None = None
+        self, number: int, registry: Registry | None = None, attachments: Attachments | None = None
     ) -> tuple[Workers, WatchedRoster]:
         roster = WatchedRoster()
         workers = Workers(
             registry=registry or self.registry,
             roster=roster,
-            attachments=Attachments(),
+            attachments=attachments or Attachments(),
             announcer=cast("Announcer", cast("object", self.hints)),
             clock=self.clock,
             replica=UUID(int=number),
@@ -319,6 +320,25 @@ async def test_a_late_word_of_an_older_attach_does_not_replace_a_newer_one() -> 
     assert found is not None
     assert found.silent_ms is not None
     assert found.left_ms is None
+
+
+async def test_a_worker_whose_attach_was_lost_with_its_commit_is_told_to_attach_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    site, attachments = Site(), Attachments()
+    workers, roster = site.engine(1, attachments=attachments)
+    outbox = FrameOutbox()
+    await site.attach(workers, roster)
+    attachments.add(Attachment(WORKER, 1, FrameOutbox()))
+    attachments.add(Attachment(UUID(int=8), 1, outbox))
+
+    async with working(workers):
+        await site.clock.until_sleeping()
+        frame = await outbox.next_frame()
+
+    assert frame is not None
+    assert frame.leaving
+    assert caplog.text.count("does not know 1 workers") == 1
 
 
 async def test_a_page_tells_what_lies_behind_it() -> None:

@@ -48,6 +48,10 @@ class Registry(Protocol):
         """This replica lives. Returns which of the workers attached to it are drained."""
         ...
 
+    async def unknown(self, attached: tuple[tuple[UUID, int], ...]) -> frozenset[UUID]:
+        """Whose attach, by incarnation and number, no row knows: the commit of it is gone."""
+        ...
+
     async def drain(self, incarnation: UUID, *, drained: bool) -> bool:
         """Holds tasks back from a worker, or takes that back; False where nobody knows it."""
         ...

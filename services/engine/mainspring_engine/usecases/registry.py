@@ -34,6 +34,10 @@ from mainspring_schema.toolsets import ListToolsets, Toolsets
 _log = logging.getLogger(__name__)
 _FIRST_ATTACH: Final = 1
 """Of a worker's process: later ones are of a stream that broke."""
+_PUT_BACK: Final = (
+    "Postgres does not know %d workers that are attached here: it was put back to an older state. "
+    "They attach anew; all services are to be started again"
+)
 
 
 class Workers:
@@ -51,6 +55,7 @@ class Workers:
     ) -> None:
         self._registry = registry
         self._roster = roster
+        self._attachments = attachments
         self._announcer = announcer
         self._clock = clock
         self.replica = replica
@@ -151,6 +156,24 @@ class Workers:
             # Whoever attaches meanwhile learns by its attach what this answer cannot know.
             seats = self._roster.all()
             self._roster.hold_back(seats, drained=await self._registry.beat(self.replica))
+        await self._call_back()
+
+    async def _call_back(self) -> None:
+        """Whom Postgres does not know gets nothing by it: it was put back to before their attach.
+
+        They attach anew. What else was committed since is gone, which a person should know.
+        """
+        attached = self._attachments.all()
+        if not attached:
+            return
+        unknown = await self._registry.unknown(
+            tuple((one.incarnation, one.attach_number) for one in attached)
+        )
+        lost = [one for one in attached if one.incarnation in unknown]
+        for attachment in lost:
+            attachment.outbox.leave()
+        if lost:
+            _log.error(_PUT_BACK, len(lost))
 
     async def drain(self, worker_id: UUID, *, drained: bool) -> WorkerView:
         """Returns once it is committed, and in force for a worker of this engine.

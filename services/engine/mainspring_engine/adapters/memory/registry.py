@@ -84,6 +84,15 @@ class MemoryRegistry:
                 if row.replica == replica and row.drained_ms is not None and row.left_ms is None
             )
 
+    async def unknown(self, attached: tuple[tuple[UUID, int], ...]) -> frozenset[UUID]:
+        with self._lock:
+            rows = self._tables.registry.workers
+            return frozenset(
+                incarnation
+                for incarnation, number in attached
+                if incarnation not in rows or rows[incarnation].attach_number < number
+            )
+
     async def drain(self, incarnation: UUID, *, drained: bool) -> bool:
         with self._lock:
             row = self._tables.registry.workers.get(incarnation)

@@ -53,6 +53,11 @@ class PostgresRegistry:
         rows = await self._database.fetch(REGISTRY["beat"], replica)
         return frozenset(cast(UUID, row["incarnation"]) for row in rows)
 
+    async def unknown(self, attached: tuple[tuple[UUID, int], ...]) -> frozenset[UUID]:
+        incarnations, numbers = [id_ for id_, _ in attached], [number for _, number in attached]
+        rows = await self._database.fetch(REGISTRY["unknown"], incarnations, numbers)
+        return frozenset(cast(UUID, row["incarnation"]) for row in rows)
+
     async def drain(self, incarnation: UUID, *, drained: bool) -> bool:
         return await self._database.execute(REGISTRY["drain"], incarnation, drained) > 0
 

@@ -78,6 +78,16 @@ select w.incarnation
 from engine.worker as w
 where w.replica = $1 and w.drained_at is not null and w.left_at is null;
 
+-- name: unknown
+-- Of these attaches the ones that no row knows: no claim finds their workers.
+-- repeatable
+select a.incarnation
+from unnest($1::uuid[], $2::bigint[]) as a (incarnation, attach_number)
+where not exists (
+    select from engine.worker as w
+    where w.incarnation = a.incarnation and w.attach_number >= a.attach_number
+);
+
 -- name: drain
 -- Holds tasks back from a worker, or takes that back.
 -- repeatable
