@@ -120,6 +120,21 @@ def test_errors_of_the_driver_become_ours(raised: Exception, ours: type[Exceptio
     assert type(translate(raised)) is ours
 
 
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        (TimeoutError(), "no answer in time"),
+        (OSError(), "OSError"),
+        (ConnectionRefusedError("port 1"), "port 1"),
+    ],
+)
+def test_a_server_that_is_away_is_told_with_a_reason(raised: Exception, reason: str) -> None:
+    told = translate(raised)
+
+    assert told is not None
+    assert told.detail == f"Postgres cannot be reached: {reason}"
+
+
 @pytest.mark.parametrize("mistake", [ValueError("x"), asyncpg.InterfaceError("wrong arguments")])
 def test_a_callers_mistake_stays_what_it_is(mistake: Exception) -> None:
     assert translate(mistake) is None

@@ -86,10 +86,14 @@ def translate(error: BaseException) -> MainspringError | None:
     if isinstance(error, asyncpg.PostgresError):
         return _from_sqlstate(error)
     if isinstance(error, asyncpg.InternalClientError | OSError | TimeoutError):
-        return Unavailable(f"Postgres cannot be reached: {error or type(error).__name__}")
+        return Unavailable(f"Postgres cannot be reached: {str(error) or _wordless(error)}")
     if isinstance(error, asyncpg.InterfaceError) and _AWAY_WORDS.search(str(error)):
         return Unavailable(f"Postgres cannot be reached: {error}")
     return None
+
+
+def _wordless(error: BaseException) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
 
 
 def _from_sqlstate(error: asyncpg.PostgresError) -> MainspringError:
