@@ -10,6 +10,7 @@ from typing import Final, assert_never
 from uuid import UUID
 
 from mainspring_engine.domain.limits import (
+    KNOWN_LOOK_S,
     PRESENCES_WAITING_MAX,
     REPLICA_BEAT_S,
     STREAM_GRACE_S,
@@ -60,6 +61,7 @@ class Workers:
         self._clock = clock
         self.replica = replica
         self._due = asyncio.Event()
+        self._known_due_s = 0.0
         self._beating = asyncio.Lock()
         self._untold: dict[UUID, Presence] = {}
         self._changed = asyncio.Event()
@@ -163,9 +165,10 @@ class Workers:
 
         They attach anew. What else was committed since is gone, which a person should know.
         """
-        attached = self._attachments.all()
-        if not attached:
+        attached, now_s = self._attachments.all(), self._clock.mono()
+        if not attached or now_s < self._known_due_s:
             return
+        self._known_due_s = now_s + KNOWN_LOOK_S
         unknown = await self._registry.unknown(
             tuple((one.incarnation, one.attach_number) for one in attached)
         )
