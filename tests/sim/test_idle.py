@@ -23,7 +23,7 @@ PER_MINUTE: Final = {
 PER_ENGINE: Final = {
     "MemoryStore.ready_groups": 61,  # ready tasks whose wake-up was lost
     "MemoryRegistry.beat": 13,
-    "MemoryRegistry.unknown": 4,  # workers of a state that Postgres was put back to before
+    "MemoryRegistry.unknown": 3,  # workers of a state that Postgres was put back to before
     "MemoryRegistry.shares": 2,  # streams of the other engines
     "MemoryLetters.due": 7,
     "MemoryLetters.keep_pace": 7,

@@ -98,7 +98,7 @@ REPLICA_HEARD_S: Final = 2 * REPLICA_BEAT_S
 """An engine that is to be sent workers was heard of within it: a beat may come late."""
 REPLICA_SILENT_S: Final = 20.0
 """An engine not heard of for this long is gone: four beats, or a stall that nobody survives."""
-KNOWN_LOOK_S: Final = 20.0
+KNOWN_LOOK_S: Final = 30.0
 """How often an engine asks whether Postgres knows who is attached: it may be put back to before."""
 BALANCE_S: Final = 60.0
 """How often an engine compares its streams with the others': two looks later some move."""
