@@ -217,6 +217,17 @@ async def test_what_cannot_be_explained_says_why(
     assert (await client.get(f"{V1}/explain/{id_}")).status_code == status
 
 
+async def test_what_names_nothing_that_can_be_explained_says_which_ids_do(
+    client: httpx.AsyncClient,
+) -> None:
+    refused = (await client.get(f"{V1}/explain/nonsense")).json()
+
+    assert refused["detail"].startswith("'nonsense' is no session or turn or workflow or task")
+    assert refused["detail"].endswith(
+        "one of these words, an underscore and 32 lowercase hex digits"
+    )
+
+
 async def test_ended_tasks_are_asked_for_by_queue_alone(
     client: httpx.AsyncClient, operator: FakeOperator
 ) -> None:

@@ -265,6 +265,7 @@ def test_a_held_workflow_says_where_its_code_differs() -> None:
     found = told(snapshot(task, workflow=user_workflow(state)))
 
     assert [reason.code for reason in found.reasons] == ["version", "version"]
+    assert [bool(reason.advice) for reason in found.reasons].count(True) == 1
     assert "at step 2" in found.reasons[1].text
     assert not found.moving
 

@@ -202,13 +202,9 @@ def _workflow(workflow: Workflow, snapshot: Snapshot) -> Told:
     due_ms = None if state.timer_id is None else snapshot.timers.get(state.timer_id)
     reasons = [tasks.why(facts, snapshot) for facts in snapshot.tasks]
     if state.phase is WorkflowPhase.HELD and state.problem:
-        reasons.append(
-            Reason(
-                code="version",
-                text=f"the code differs from what is recorded: {state.problem}",
-                advice=CODE_DIFFERS,
-            )
-        )
+        differs = f"the code differs from what is recorded: {state.problem}"
+        said = any(reason.advice == CODE_DIFFERS for reason in reasons)
+        reasons.append(Reason(code="version", text=differs, advice="" if said else CODE_DIFFERS))
     elif state.phase is WorkflowPhase.CANCELLING:
         reasons.append(_cancelling("the workflow", state.cancel_reason, due_ms))
     elif not snapshot.tasks:

@@ -95,5 +95,6 @@ def question_of(org_id: OrgId, id_: str) -> Explain:
     prefix = id_.rpartition("_")[0]
     subject = SUBJECTS.get(prefix)
     if subject is None:
-        raise InvalidId(" or ".join(SUBJECTS), id_[:64])
+        wanted = "one of these words, an underscore and 32 lowercase hex digits"
+        raise InvalidId(" or ".join(SUBJECTS), id_[:64], expected=wanted)
     return Explain(org_id=org_id, subject=subject, id=from_wire(prefix, id_))
