@@ -225,7 +225,11 @@ class Succession:
 
         Whatever it comes to then has no order any more.
         """
-        if self._ahead and self._ahead[0] not in self._waiting:
+        before = len(self._ahead)
+        self._first()
+        if len(self._ahead) < before:
+            self._stir()  # what was next is where nobody waits any more
+        elif self._ahead and self._ahead[0] not in self._waiting:
             self.lost = True
             self._known.discard(self._ahead.popleft())
             self._stir()
