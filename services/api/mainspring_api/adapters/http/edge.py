@@ -14,6 +14,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, InternalServerException
 from msgspec import Struct
 
+from mainspring_api.adapters.http import choices
 from mainspring_api.domain import limits
 from mainspring_kernel.errors import (
     DeadlineExceeded,
@@ -78,7 +79,7 @@ def decode_body(data: bytes, type_: type[T], content_type: str) -> T:
     try:
         return _decoder(type_).decode(data)
     except msgspec.ValidationError as error:
-        raise ValidationFailed(str(error)) from error
+        raise ValidationFailed(choices.told(error, type_)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise _no_json(error, data) from error
 
@@ -171,7 +172,7 @@ def decode_query(raw: bytes, type_: type[T], *, strict: bool = False) -> T:
     try:
         return msgspec.convert(given, type_, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidParameter(str(error)) from error
+        raise InvalidParameter(choices.told(error, type_)) from error
 
 
 def check_path(path: str, raw: bytes) -> None:
