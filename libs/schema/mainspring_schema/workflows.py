@@ -81,7 +81,8 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `delay_ms` is the length of a sleep or the timeout of the other kinds; None waits for ever.
     `armed`: it was sent before, so if it waits no more it came to pass meanwhile. `seen` is how
     many steps of `FOUND` kinds the worker knew of: where the engine has found more, this may be one
-    of them.
+    of them. `turn` counts who waited at this place before, and left: the timeout begins anew, and
+    the record says whose it is by its `attempts`, one more.
     """
 
     step: str
@@ -92,6 +93,7 @@ class Wait(Struct, frozen=True, kw_only=True, omit_defaults=True):
     armed: bool = False
     child: ChildStart | None = None
     seen: int | None = None
+    turn: int = 0
 
     @property
     def is_of_cancel(self) -> bool:

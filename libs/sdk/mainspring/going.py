@@ -253,12 +253,13 @@ class Go(Recording):
         child: ChildStart | None = None,
     ) -> StepRecord:
         """Until the engine has found its result; the workflow may leave its worker meanwhile."""
-        own, inherits = self._place(), kind == "signal" and delay_ms is None
-        with self._unclaimed.place(name, own, inherits=inherits) as place:
-            wait = Wait(
-                step=place, name=name, kind=kind, input_hash=digest, delay_ms=delay_ms, child=child
-            )
-            return await self._result_of(wait)
+        wait = Wait(
+            step=self._place(), name=name, kind=kind, input_hash=digest, delay_ms=delay_ms,
+            child=child,
+        )  # fmt: skip
+        if kind == "signal":
+            return await self._unclaimed.over(wait, self._result_of)
+        return await self._result_of(wait)
 
     async def _result_of(self, wait: Wait) -> StepRecord:
         place, name, kind, digest = wait.step, wait.name, wait.kind, wait.input_hash

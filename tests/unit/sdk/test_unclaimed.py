@@ -10,7 +10,7 @@ import pytest
 from mainspring import WaitTimedOut, sleep, wait_for_signal, workflow
 from mainspring.definitions import Workflow
 from mainspring.succession import Succession
-from mainspring_schema.workflows import StepRecord, Wait
+from mainspring_schema.workflows import Flaw, StepRecord, Wait
 from tests.unit.sdk.fake import FakeEngine, double
 
 
@@ -26,9 +26,9 @@ async def twice() -> list[object]:
     return [await either(), await either()]
 
 
-async def either() -> object:
+async def either(timeout_s: float | None = None) -> object:
     """The signal's payload, or that the time came first."""
-    news = asyncio.create_task(wait_for_signal("news"))
+    news = asyncio.create_task(wait_for_signal("news", timeout_s=timeout_s))
     time = asyncio.create_task(sleep(60))
     await asyncio.wait({news, time}, return_when=asyncio.FIRST_COMPLETED)
     found = news.result() if news.done() else "time"
@@ -97,7 +97,47 @@ async def test_a_history_in_which_each_wait_has_its_own_place_is_replayed_as_it_
     assert (await engine.run(twice)).result == b'["time","Bob"]'
 
 
-async def test_a_wait_with_a_time_of_its_own_takes_nobodys_place() -> None:
+@workflow
+async def twice_in_time() -> list[object]:
+    return [await either(timeout_s=90), await either(timeout_s=90)]
+
+
+async def test_a_bounded_wait_takes_over_from_one_with_the_same_bound() -> None:
+    engine, news, time = await at_the_first_wait(twice_in_time)
+    engine.keep((came(time, nth=5),))
+
+    again = await engine.run(twice_in_time)
+
+    assert [one.turn for one in again.waits if one.step == news.step] == [1]
+    engine.keep((came(news, nth=9, result=b'"Ada"'),))
+    assert (await engine.run(twice_in_time)).result == b'["time","Ada"]'
+
+
+async def test_the_time_of_who_has_left_is_not_that_of_who_waits_now() -> None:
+    engine, news, time = await at_the_first_wait(twice_in_time)
+    late = Flaw(code="timeout", message="signal news did not come in time")
+    over = msgspec.structs.replace(came(news, nth=9), flaw=late)
+    engine.keep((came(time, nth=5), over))
+
+    again = await engine.run(twice_in_time)
+
+    (own,) = [one for one in again.waits if one.kind == "signal"]
+    assert (own.step != news.step, own.turn) == (True, 0)
+    engine.keep((came(own, nth=10, result=b'"Ada"'),))
+    assert (await engine.run(twice_in_time)).result == b'["time","Ada"]'
+
+
+async def test_its_own_time_is_over_where_it_took_a_place_over() -> None:
+    engine, news, time = await at_the_first_wait(twice_in_time)
+    engine.keep((came(time, nth=5),))
+    (mine,) = [one for one in (await engine.run(twice_in_time)).waits if one.step == news.step]
+    late = Flaw(code="timeout", message="signal news did not come in time")
+    engine.keep((msgspec.structs.replace(came(mine, nth=9), flaw=late, attempts=2),))
+
+    assert (await engine.run(twice_in_time)).flaw is not None
+
+
+async def test_a_wait_with_another_time_takes_nobodys_place() -> None:
     @workflow
     async def bounded() -> object:
         found = await either()
@@ -132,9 +172,10 @@ async def test_a_loop_that_is_held_up_does_not_lose_the_order_for_a_place_that_w
     assert (came, succession.lost) == ([left.step, next_.step], False)
 
 
+@pytest.mark.parametrize("timeout_s", [None, 90])
 @pytest.mark.parametrize("seed", range(30))
 async def test_no_signal_is_lost_whichever_comes_first_and_a_replay_sees_the_same(
-    seed: int,
+    seed: int, timeout_s: float | None
 ) -> None:
     draws, nth, sent = Random(f"unclaimed {seed}"), count(1), count(1)
 
@@ -142,7 +183,7 @@ async def test_no_signal_is_lost_whichever_comes_first_and_a_replay_sees_the_sam
     async def racing() -> list[object]:
         seen: list[object] = []
         while sum(one != "time" for one in seen) < 5:
-            seen.append(await either())
+            seen.append(await either(timeout_s))
             if draws_of_the_code.random() < 0.3:
                 await double(len(seen))
         return seen

@@ -267,6 +267,7 @@ def _left(going: Going, fence: int, result: WorkflowResult) -> None:
 
 
 def _suspend(going: Going, result: WorkflowResult) -> None:
+    waiting.leave(going, result.waits)
     woken = waiting.arm(going, result.waits)
     waiting.hear_no_more(going, result.waits)
     if woken or not result.waits:

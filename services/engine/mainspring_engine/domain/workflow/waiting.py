@@ -48,9 +48,11 @@ def arm(going: Going, waits: tuple[Wait, ...], *, by: tuple[UUID, int] | None = 
     """
     woken = False
     for wait in waits:
-        known = any(row.wait.step == wait.step for row in rows(going).waits)
-        if wait.armed or known:
-            woken = woken or not known
+        row = next((row for row in rows(going).waits if row.wait.step == wait.step), None)
+        if row is not None and wait.turn > row.wait.turn:
+            drop(going, row)
+        elif wait.armed or row is not None:
+            woken = woken or row is None
             continue
         if _came_unseen(going, wait):
             woken = True
@@ -182,6 +184,17 @@ def hear_again(going: Going, *, hears: bool) -> None:
         add(going, wait)
 
 
+def leave(going: Going, waits: tuple[Wait, ...]) -> None:
+    """Where the code waits no more, as it rests with these: a signal is for who waits now.
+
+    A child goes on, and ends with its parent.
+    """
+    told = {wait.step for wait in waits}
+    for row in rows(going).waits:
+        if row.wait.child is None and not row.wait.is_of_cancel and row.wait.step not in told:
+            drop(going, row)
+
+
 def hear_no_more(going: Going, waits: tuple[Wait, ...]) -> None:
     """Code of a later version may not compensate any more: a cancel ends it then."""
     row = of_the_cancel(going)
@@ -255,6 +268,7 @@ def _record(wait: Wait, *, result: bytes = b"null", flaw: Flaw | None = None) ->
         input_hash=wait.input_hash,
         result=result,
         flaw=flaw,
+        attempts=wait.turn + 1,
     )
 
 
