@@ -1,9 +1,9 @@
 """For tests of workflows: all services in this process, and time that is skipped.
 
-async with Environment(trip, charge) as environment:
-    handle = await environment.client.start(trip, "Rome")
-    await environment.skip(timedelta(days=30))
-    assert await environment.result_of(handle) == "booked"
+async with environment(trip, charge) as env:
+    handle = await env.client.start(trip, "Rome")
+    await env.skip(timedelta(days=30))
+    assert await env.result_of(handle) == "booked"
 """
 
 import asyncio
@@ -154,7 +154,7 @@ class Environment:
         """Moves the clock, has done what is due then, and waits for the end of that."""
         self._clock.skip_to(wall_ms)
         engine = self._parts.engine
-        for replica in self._tables.registry.replicas:
+        for replica in tuple(self._tables.registry.replicas):
             await engine.registry.beat(replica)
         for kind in (SweepKind.TIMERS, SweepKind.RETRIES):
             while (await engine.sweeps.sweep(kind)).more:
