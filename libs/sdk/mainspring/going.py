@@ -132,6 +132,7 @@ class Go(Recording):
             if cancel not in self._recorded and not self._replay_only:
                 await self._standing.listen(cancel)  # it begins once its cancel would be heard
         self._main = asyncio.create_task(self._code(args, kwargs))
+        self._main.add_done_callback(lambda it: it.cancelled() or it.exception())  # nobody may ask
         if cancel in self._reached:
             self._hearing = asyncio.create_task(self._hear(cancel, self._main))
         return await self._passage(self._main, self._end)
