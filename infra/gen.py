@@ -1,8 +1,8 @@
 """`./task gen`: what is committed but made from something else.
 
 Stubs from proto/, the pins of every package, hashed requirements of every service, the dump of the
-migrated schema, the list of migrations, the pages of measured figures and of
-capabilities. `--check` makes them beside and fails where they differ; names pick one.
+migrated schema, the list of migrations, the pages of measured figures and of capabilities.
+`--check` makes them beside and fails where they differ; names pick one.
 """
 
 from __future__ import annotations
@@ -189,11 +189,9 @@ def committed(name: str) -> set[Path]:
     """What is there now of one kind, so that what is no longer made goes away."""
     if name == "stubs":
         return {p for p in STUBS.rglob("*") if p.suffix in (".py", ".pyi")}
-    if name == "pins":
-        return {PROJECT}
     if name == "requirements":
         return set(REQUIREMENTS.glob("*.txt"))
-    kept = LEDGER if name == "migrations" else PAGES.get(name, SCHEMA)
+    kept = {"pins": PROJECT, "schema": SCHEMA, "migrations": LEDGER, **PAGES}[name]
     return {kept} if kept.exists() else set()
 
 

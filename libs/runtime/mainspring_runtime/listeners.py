@@ -17,6 +17,7 @@ import msgspec
 
 from mainspring_kernel import limits
 from mainspring_runtime import names
+from mainspring_runtime.lifecycle import Service
 from mainspring_runtime.metrics import Metrics
 from mainspring_schema.events import StoredEvent
 
@@ -158,6 +159,13 @@ class Listeners:
         """Those of the installed packages. One that cannot be made is logged and left out."""
         made = [_make(entry, metrics) for entry in entry_points(group=GROUP)]
         return cls([ListenerThread(each, metrics) for each in made if each is not None])
+
+    @classmethod
+    def of(cls, service: Service) -> "Listeners":
+        """As `load`, for as long as the service lives."""
+        listeners = cls.load(service.telemetry.metrics)
+        service.stack.callback(listeners.close)
+        return listeners
 
     @property
     def names(self) -> tuple[str, ...]:

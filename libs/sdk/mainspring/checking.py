@@ -157,13 +157,12 @@ async def _check_one(
 
 
 async def _records(
-    client: Client, history: list[dict[str, object]], *, generation: int | None = None
+    client: Client, own: list[dict[str, object]], *, generation: int | None = None
 ) -> dict[str, StepRecord]:
     """All that a workflow is replayed with: its own, and before them what it was forked with.
 
     Of the newest generation, or of the one that a fork began in.
     """
-    own = history
     if generation is not None:
         own = list(takewhile(lambda event: _begins(event) <= generation, own))
     records, started = records_of(own), _start_of(own)

@@ -157,8 +157,7 @@ async def _open_doors(settings: ApiSettings, services: Services, service: Servic
 
 async def _opened(database_url: str, service: Service) -> PostgresStore:
     """The store, whose commits the event listeners hear of."""
-    listeners = Listeners.load(service.telemetry.metrics)
-    service.stack.callback(listeners.close)
+    listeners = Listeners.of(service)
     options = Options(
         url=database_url,
         application_name=f"mainspring-{NAME}",
@@ -167,7 +166,7 @@ async def _opened(database_url: str, service: Service) -> PostgresStore:
     database = await Database.open(options, migrated=True)
     service.stack.push_async_callback(database.close)
     store = PostgresStore(database, opened=telling(listeners))
-    # Without its tables, or as another service's role, each request would fail.
+    # As another service's role each request would fail.
     await store.organizations(offset=0, limit=1)
     return store
 

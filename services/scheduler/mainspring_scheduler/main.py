@@ -105,7 +105,7 @@ async def start(settings: Settings, service: Service) -> None:
         ids=RandomIds(clock),
         draws=draws,
     )
-    await plant(parts.duties)  # fails without its tables, or as another service's role
+    await plant(parts.duties)  # fails as another service's role
     scheduler = Scheduler(parts)
     serving = service.spawn("loop", scheduler.loop.serve())
 

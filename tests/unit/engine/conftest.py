@@ -1,4 +1,4 @@
-"""A whole engine over memory, and a worker that adds."""
+"""A whole engine over memory, and a worker that adds; a workflow whose code is at a worker."""
 
 from collections.abc import AsyncIterator
 
@@ -7,6 +7,7 @@ import pytest
 from mainspring_engine.main import Engine
 from mainspring_messaging import MemoryBus
 from tests.integration.engine.scripted_worker import ScriptedWorker
+from tests.unit.engine.program import Desk
 from tests.unit.engine.whole import IDS, whole_engine
 
 
@@ -27,3 +28,10 @@ async def worker(engine: Engine) -> AsyncIterator[ScriptedWorker]:
     await worker.attach(engine.conversations, slots=2, capabilities=("task:add",))
     yield worker
     await worker.leave()
+
+
+@pytest.fixture
+def held() -> Desk:
+    desk = Desk()
+    desk.claimed()
+    return desk

@@ -28,13 +28,6 @@ ACCEPTED = WorkflowCancelReceipt(status="cancelled")
 CANCELLED = WorkflowResult(outcome="cancelled")
 
 
-@pytest.fixture
-def held() -> Desk:
-    desk = Desk()
-    desk.claimed()
-    return desk
-
-
 def outcome_of(desk: Desk) -> Outcome:
     assert desk.view.workflow is not None
     return desk.view.workflow.outcome

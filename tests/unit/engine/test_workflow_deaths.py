@@ -1,18 +1,9 @@
 """What a workflow records while a worker has it takes the deaths of its task back."""
 
-import pytest
-
 from mainspring_schema.workflows import Wait
 from tests.unit.engine.program import Desk
 
 APPROVE = Wait(step="2", name="approve", kind="signal")
-
-
-@pytest.fixture
-def held() -> Desk:
-    desk = Desk()
-    desk.claimed()
-    return desk
 
 
 def test_what_an_attempt_finds_at_once_bears_its_fence_so_that_it_takes_deaths_back(

@@ -1,20 +1,12 @@
 """What an engine keeps of the waits of code: those that the code stands at."""
 
 import msgspec
-import pytest
 
 from mainspring_schema.workflows import Wait
 from tests.unit.engine.program import Desk
 
 PAID = Wait(step="1", name="paid", kind="signal", delay_ms=60_000)
 NIGHT = Wait(step="2", name="sleep", kind="sleep", delay_ms=1000)
-
-
-@pytest.fixture
-def held() -> Desk:
-    desk = Desk()
-    desk.claimed()
-    return desk
 
 
 def test_a_signal_is_for_who_waits_now_and_not_for_a_wait_that_the_code_has_left(

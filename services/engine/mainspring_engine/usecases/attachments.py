@@ -1,6 +1,5 @@
 """The workers attached to this process: what each holds, and how to reach it."""
 
-from collections.abc import Collection
 from uuid import UUID
 
 from msgspec import Struct
@@ -105,14 +104,6 @@ class Attachments:
 
     def get(self, incarnation: UUID) -> Attachment | None:
         return self._attachments.get(incarnation)
-
-    def movable(self, *, but: Collection[UUID]) -> list[Attachment]:
-        """Who could attach elsewhere: all that are not on their way out, and not `but`."""
-        return [
-            attachment
-            for attachment in self._attachments.values()
-            if not attachment.leaving and attachment.incarnation not in but
-        ]
 
     def remove(self, attachment: Attachment) -> None:
         """Forgets the stream; a newer one of the same worker stays."""

@@ -41,7 +41,12 @@ class Balancing:
         over, before = surplus(mine, tuple(shares.values())), self._over
         self._over = over
         self._forget()
-        chosen = self._attachments.movable(but=self._asked.keys())[: moving(over, before, mine)]
+        movable = [
+            attachment
+            for attachment in self._attachments.all()
+            if not attachment.leaving and attachment.incarnation not in self._asked
+        ]
+        chosen = movable[: moving(over, before, mine)]
         if not chosen:
             return
         _log.info(

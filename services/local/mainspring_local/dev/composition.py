@@ -135,7 +135,7 @@ async def _parts(
     log = MemoryLog(lock=lock, clock=clock)
     engine_store = EngineStore(lock=lock, log=log, clock=clock)
     first = organization_of(DEFAULT_ORG_ID, "default", clock.wall_ms())
-    listeners = _listeners(service)
+    listeners = Listeners.of(service)
     api_store = ApiStore(
         lock=lock, log=log, hold=engine_store, first=first, opened=telling(listeners), clock=clock
     )
@@ -166,12 +166,6 @@ async def _parts(
         vault=EnvelopeVault([secrets.token_urlsafe(32)]),
         registry=registry,
     )
-
-
-def _listeners(service: Service) -> Listeners:
-    listeners = Listeners.load(service.telemetry.metrics)
-    service.stack.callback(listeners.close)
-    return listeners
 
 
 def _scheduler(parts: Parts, path: MessagePath) -> Scheduler:
