@@ -241,8 +241,9 @@ class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     """How one go at a workflow ended.
 
     `suspended` waits for what stands in `waits`; `held` met code that does not fit (`mismatch`).
-    `renewed` starts over with `result` for its input, as a new generation. `declared` has no code:
-    the engine runs `declaration` instead. `steps` are those that were not sent before.
+    `renewed` starts over with `result` for its input, as a new generation; what came to `waits` the
+    code never took. `declared` has no code: the engine runs `declaration` instead. `steps` are
+    those that were not sent before.
     """
 
     outcome: Literal["completed", "failed", "cancelled", "suspended", "held", "renewed", "declared"]

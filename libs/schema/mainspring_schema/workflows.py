@@ -335,6 +335,16 @@ def prefix_of(generation: int) -> str:
     return f"{'abcdefghij'[len(str(generation)) - 1]}{generation}~"
 
 
+def carried_of(generation: int, number: int) -> str:
+    """Where a signal lies that nobody took before the code started over; they count from 1."""
+    return f"{prefix_of(generation)}{INPUT_STEP}/{number}"
+
+
+def is_carried(place: str) -> bool:
+    """Whether it is one of those."""
+    return place.rpartition("~")[2].startswith(f"{INPUT_STEP}/")
+
+
 def generation_of(place: str) -> int:
     """How often the code had started over when this was recorded."""
     prefix, _, _ = place.rpartition("~")

@@ -52,13 +52,20 @@ async def end_of(
 
 
 def left(
-    why: Mismatch | bytes | None, waits: tuple[Wait, ...], steps: tuple[StepRecord, ...]
+    why: Mismatch | bytes | None,
+    waits: tuple[Wait, ...],
+    steps: tuple[StepRecord, ...],
+    *,
+    untaken: tuple[Wait, ...],
 ) -> WorkflowResult:
-    """The code stands: at a record that does not fit, before it begins anew, or where it waits."""
+    """The code stands: at a record that does not fit, before it begins anew, or where it waits.
+
+    `untaken`: where a signal may lie that it never took.
+    """
     if isinstance(why, Mismatch):
         return WorkflowResult(outcome="held", steps=steps, mismatch=why)
     if why is not None:
-        return WorkflowResult(outcome="renewed", result=why, steps=steps)
+        return WorkflowResult(outcome="renewed", result=why, steps=steps, waits=untaken)
     return WorkflowResult(outcome="suspended", steps=steps, waits=waits)
 
 

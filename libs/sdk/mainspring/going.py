@@ -164,8 +164,7 @@ class Go(Recording):
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Where it waits."""
-        return tuple(self._open)
+        return tuple(self._open)  # where it waits
 
     async def _passage(
         self, main: "asyncio.Task[object]", end: "asyncio.Future[Mismatch | bytes | None]"
@@ -179,7 +178,8 @@ class Go(Recording):
         await self._keeping.saver.landed()
         steps = self._keeping.saver.rest()
         if stands:
-            ended = left(why, self._open.told(self._standing.found), steps)
+            waits = self._open.told(self._standing.found)
+            ended = left(why, waits, steps, untaken=self._unclaimed.places())
         else:
             ended = await end_of(self._workflow, main, steps, cancelled=self._heard)
         return self._unless_other(ended)

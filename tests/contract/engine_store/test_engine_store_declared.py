@@ -101,8 +101,10 @@ class Course:
                 for intent in together:
                     decide(plan, intent, self.materials)
             except StepMissing as missing:
-                wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
-                self.materials.steps.update(await self.world.store.steps((wanted,)))
+                wanted = tuple(
+                    Step(workflow_id=missing.workflow_id, step=step) for step in missing.steps
+                )
+                self.materials.steps.update(await self.world.store.steps(wanted))
             else:
                 return await self.write(plan)
 

@@ -87,7 +87,7 @@ class Desk:
         self.materials.waiting[self.id] = Waiting(
             waits=tuple(self.waits.values()), signals=tuple(self.signals.values())
         )
-        self.materials.steps = {(self.id, place): b"" for place in self.records}
+        self.materials.steps = {(self.id, place): pack(one) for place, one in self.records.items()}
         waits = intent.emit.waits if isinstance(intent, intents.Emitted) else ()
         if isinstance(intent, intents.Answered) and isinstance(intent.result, WorkflowResult):
             waits = intent.result.waits

@@ -7,10 +7,17 @@ from random import Random
 import msgspec
 import pytest
 
-from mainspring import WaitTimedOut, sleep, wait_for_signal, workflow
+from mainspring import WaitTimedOut, sleep, start_over, wait_for_signal, workflow
 from mainspring.definitions import Workflow
 from mainspring.succession import Succession
-from mainspring_schema.workflows import Flaw, StepRecord, Wait
+from mainspring_schema.workflows import (
+    INPUT_STEP,
+    Flaw,
+    StepRecord,
+    Wait,
+    carried_of,
+    prefix_of,
+)
 from tests.unit.sdk.fake import FakeEngine, double
 
 
@@ -43,8 +50,10 @@ async def after_a_step() -> object:
     return [found, await double(4), await wait_for_signal("news")]
 
 
-async def at_the_first_wait(it: "Workflow[..., object]") -> tuple[FakeEngine, Wait, Wait]:
-    engine = FakeEngine()
+async def at_the_first_wait(
+    it: "Workflow[..., object]", *arguments: object
+) -> tuple[FakeEngine, Wait, Wait]:
+    engine = FakeEngine(*arguments)
     (news, time) = (await engine.run(it)).waits
     return engine, news, time
 
@@ -137,21 +146,58 @@ async def test_its_own_time_is_over_where_it_took_a_place_over() -> None:
     assert (await engine.run(twice_in_time)).flaw is not None
 
 
-async def test_a_wait_with_another_time_takes_nobodys_place() -> None:
-    @workflow
-    async def bounded() -> object:
-        found = await either()
-        try:
-            return [found, await wait_for_signal("news", timeout_s=1)]
-        except WaitTimedOut:
-            return [found, "late"]
+@workflow
+async def with_another_time() -> object:
+    found = await either()
+    try:
+        return [found, await wait_for_signal("news", timeout_s=1)]
+    except WaitTimedOut:
+        return [found, "late"]
 
-    engine, _, time = await at_the_first_wait(bounded)
+
+async def test_a_wait_with_another_time_takes_the_place_over_with_its_own() -> None:
+    engine, news, time = await at_the_first_wait(with_another_time)
     engine.keep((came(time, nth=5),))
 
-    (wait,) = (await engine.run(bounded)).waits
+    (wait,) = (await engine.run(with_another_time)).waits
 
-    assert (wait.step, wait.delay_ms) == ("3", 1000)
+    assert (wait.step, wait.delay_ms, wait.turn) == (news.step, 1000, 1)
+    engine.keep((came(wait, nth=9, result=b'"Ada"'),))
+    assert (await engine.run(with_another_time)).result == b'["time","Ada"]'
+
+
+async def test_a_wait_with_another_time_takes_what_came_before_it() -> None:
+    engine, news, time = await at_the_first_wait(with_another_time)
+    engine.keep((came(time, nth=5), came(news, nth=9, result=b'"Ada"')))
+
+    assert (await engine.run(with_another_time)).result == b'["time","Ada"]'
+
+
+@workflow
+async def on_and_on(goes: int) -> object:
+    if goes:
+        return [await wait_for_signal("news", timeout_s=5), await wait_for_signal("news")]
+    await either()
+    return await start_over(goes + 1)
+
+
+async def test_code_that_starts_over_tells_where_a_signal_may_lie_that_it_never_took() -> None:
+    engine, news, time = await at_the_first_wait(on_and_on, 0)
+    engine.keep((came(time, nth=5),))
+
+    over = await engine.run(on_and_on)
+
+    assert (over.outcome, [wait.step for wait in over.waits]) == ("renewed", [news.step])
+
+
+async def test_what_nobody_took_before_the_code_started_over_is_for_who_waits_first() -> None:
+    engine, place = FakeEngine(), f"{prefix_of(1)}{INPUT_STEP}"
+    engine.records = {place: StepRecord(step=place, name="it", kind="input", result=b"[1]")}
+    for number, payload in ((1, b'"Ada"'), (2, b'"Bob"')):
+        lies = Wait(step=carried_of(1, number), name="news", kind="signal")
+        engine.keep((came(lies, nth=0, result=payload),))
+
+    assert (await engine.run(on_and_on)).result == b'["Ada","Bob"]'
 
 
 async def test_a_loop_that_is_held_up_does_not_lose_the_order_for_a_place_that_was_left() -> None:

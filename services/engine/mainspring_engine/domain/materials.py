@@ -1,6 +1,6 @@
 """What decisions may use besides the session, and the errors that say that it is not loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 from uuid import UUID
 
@@ -33,12 +33,12 @@ class AgentMissing(Missing):
 
 
 class StepMissing(Missing):
-    """The result of a step, or whether there is one."""
+    """The results of steps, or whether there are any: all that are wanted now."""
 
-    def __init__(self, workflow_id: UUID, step: str) -> None:
-        super().__init__(f"{step} of {workflow_id}")
+    def __init__(self, workflow_id: UUID, *steps: str) -> None:
+        super().__init__(f"{', '.join(steps)} of {workflow_id}")
         self.workflow_id = workflow_id
-        self.step = step
+        self.steps = steps
 
 
 class ChartMissing(Missing):
@@ -131,12 +131,17 @@ class Materials(Struct, kw_only=True):
         found = self.recall.value(workflow_id, step)
         return self.step(workflow_id, step) if found is None else found
 
-    def is_recorded(self, workflow_id: UUID, step: str) -> bool:
-        if (workflow_id, step) in self.unrecorded:
-            return False
-        if (workflow_id, step) not in self.steps:
-            raise StepMissing(workflow_id, step)
-        return True
+    def recorded(self, workflow_id: UUID, steps: Collection[str]) -> dict[str, bytes]:
+        """The bodies of those that are recorded. Raises StepMissing for all that are not read."""
+        unread = [
+            step
+            for step in steps
+            if (workflow_id, step) not in self.steps and (workflow_id, step) not in self.unrecorded
+        ]
+        if unread:
+            raise StepMissing(workflow_id, *unread)
+        bodies = ((step, self.steps.get((workflow_id, step))) for step in steps)
+        return {step: body for step, body in bodies if body is not None}
 
     def open_tasks(self, workflow_id: UUID) -> tuple[OpenTask, ...]:
         tasks = self.tasks.get(workflow_id)

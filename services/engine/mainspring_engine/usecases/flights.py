@@ -205,12 +205,11 @@ class SessionFlights:
                 await self._agents.load(missing.config_hash)
             case ChartMissing():
                 await self._courses.load(missing.digest)
-            case StepMissing():
-                wanted = Step(workflow_id=missing.workflow_id, step=missing.step)
-                kept = await self._store.steps((wanted,))
+            case StepMissing(workflow_id=id_, steps=steps):
+                wanted = tuple(Step(workflow_id=id_, step=step) for step in steps)
+                kept = await self._store.steps(wanted)
                 materials.steps.update(kept)
-                if not kept:
-                    materials.unrecorded.add((missing.workflow_id, missing.step))
+                materials.unrecorded |= {(id_, step) for step in steps} - kept.keys()
             case TasksMissing():
                 materials.tasks.update(await self._store.open_tasks((missing.workflow_id,)))
                 materials.tasks.setdefault(missing.workflow_id, ())

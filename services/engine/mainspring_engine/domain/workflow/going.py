@@ -167,6 +167,21 @@ class Going:
         if self.state.idle:
             self.update(idle=0)
             self.save()
+        self._keep(step, task_id, fence)
+        self.emit("workflow.reported" if step.kind == "report" else "step.completed", _told(step))
+
+    def record_input(self, raw: bytes) -> None:
+        """What the code of this generation begins with."""
+        place = prefix_of(self.state.generation) + INPUT_STEP
+        given = StepRecord(step=place, name=self.state.type, kind="input", result=raw)
+        self._keep(given, self.workflow.id, 0)
+
+    def carry(self, step: StepRecord) -> None:
+        """As `record`, of what was recorded before: the workflow has not moved by it."""
+        self._keep(step, self.workflow.id, 0)
+        self.emit("step.completed", _told(step))
+
+    def _keep(self, step: StepRecord, task_id: UUID, fence: int) -> None:
         self.plan.steps.append(
             RecordStep(
                 workflow_id=self.workflow.id,
@@ -177,24 +192,6 @@ class Going:
                 body=pack(step),
             )
         )
-        self.emit("workflow.reported" if step.kind == "report" else "step.completed", _told(step))
-
-    def record_input(self, raw: bytes) -> None:
-        """What the code of this generation begins with."""
-        place = prefix_of(self.state.generation) + INPUT_STEP
-        record = StepRecord(step=place, name=self.state.type, kind="input", result=raw)
-        self.plan.steps.append(
-            RecordStep(
-                workflow_id=self.workflow.id,
-                step=place,
-                task_id=self.workflow.id,
-                fence=0,
-                input_hash=b"",
-                body=pack(record),
-            )
-        )
-
-    # ── time ────────────────────────────────────────────────────────────────────────────────────
 
     def timer(self, kind: str, delay_ms: int) -> UUID:
         timer_id = self.ids.uuid7()

@@ -261,7 +261,7 @@ def _left(going: Going, fence: int, result: WorkflowResult) -> None:
         going.update(rested=fence)
         _suspend(going, result)
     elif result.outcome == "renewed":
-        _start_over(going, result.result)
+        _start_over(going, result)
     else:
         declared.take_over(going, result.declaration)
 
@@ -296,17 +296,19 @@ def _spins(going: Going) -> bool:
     return True
 
 
-def _start_over(going: Going, input_: bytes) -> None:
+def _start_over(going: Going, result: WorkflowResult) -> None:
     """The code begins anew with an empty record; nobody reads the old one any more."""
     if _spins(going):
         return
+    untaken = waiting.untaken(going, result.waits)
     hears = waiting.of_the_cancel(going) is not None
     if going.state.waits:
         waiting.drop_all(going)
     going.update(generation=going.state.generation + 1, found=0)
     told: dict[str, object] = {"generation": going.state.generation}
-    going.emit("workflow.started_over", told | value("input", input_))
-    going.record_input(input_)
+    going.emit("workflow.started_over", told | value("input", result.result))
+    going.record_input(result.result)
+    waiting.carry(going, untaken)
     waiting.hear_again(going, hears=hears)
     going.go()
     going.save()

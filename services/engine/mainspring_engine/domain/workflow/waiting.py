@@ -22,12 +22,15 @@ from mainspring_schema.workflows import (
     StepRecord,
     Wait,
     cancel_of,
+    carried_of,
+    order_of,
     prefix_of,
 )
 
 _FINDS_PER_MS = 1000
 """More than an engine finds of one workflow in a millisecond."""
 
+_RECORD = msgspec.msgpack.Decoder(StepRecord)
 TIMER_WAIT = "wait"
 
 
@@ -47,6 +50,9 @@ def arm(going: Going, waits: tuple[Wait, ...], *, by: tuple[UUID, int] | None = 
     records, the deaths before it did not stop the workflow.
     """
     woken = False
+    # Where the worker knew of all that was found there is nothing to look for.
+    unseen = [one.step for one in waits if not one.armed and one.seen != going.state.found]
+    missed = _recorded(going, unseen)
     for wait in waits:
         row = next((row for row in rows(going).waits if row.wait.step == wait.step), None)
         if row is not None and wait.turn > row.wait.turn:
@@ -54,7 +60,7 @@ def arm(going: Going, waits: tuple[Wait, ...], *, by: tuple[UUID, int] | None = 
         elif wait.armed or row is not None:
             woken = woken or row is None
             continue
-        if _came_unseen(going, wait):
+        if wait.step in missed:  # it came to pass after the go began that waits for it
             woken = True
             continue
         if wait.child is not None:
@@ -76,18 +82,6 @@ def came(going: Going, wait: Wait, *, by: tuple[UUID, int] | None = None) -> boo
     _take(going, signal)
     resolve(going, _record(wait, result=body), by=by)
     return True
-
-
-def _came_unseen(going: Going, wait: Wait) -> bool:
-    """Whether it came to pass after the go began that waits for it, so that its news was missed.
-
-    Where the worker knew of all that was found there is nothing to look for.
-    """
-    if wait.seen == going.state.found:
-        return False
-    id_ = going.workflow.id
-    fresh = any(step.step == wait.step for step in going.plan.steps)
-    return fresh or going.materials.is_recorded(id_, wait.step)
 
 
 def start(
@@ -114,12 +108,13 @@ def kind_of(name: str) -> str:
 
 
 def signalled(going: Going, command: SignalWorkflow) -> WaitRow | None:
-    """What waited for it. Without any it is kept for who may wait later.
+    """What waited for it, the first in the code. Without any it is kept for who may wait later.
 
     Raises TooManyRequests where too many or too large ones lie there.
     """
     kind = kind_of(command.name)
-    row = next((r for r in rows(going).waits if _waits_for(r.wait, kind)), None)
+    who_wait = (row for row in rows(going).waits if _waits_for(row.wait, kind))
+    row = min(who_wait, key=lambda one: order_of(one.wait.step), default=None)
     if row is None:
         _check_room(going, len(command.payload))
     taken = row is not None
@@ -184,6 +179,25 @@ def hear_again(going: Going, *, hears: bool) -> None:
         add(going, wait)
 
 
+def untaken(going: Going, waits: tuple[Wait, ...]) -> list[StepRecord]:
+    """What came to waits whose code did not come to it, oldest first."""
+    bodies = _recorded(going, [wait.step for wait in waits])
+    records = (_RECORD.decode(body) for body in bodies.values())
+    signals = (one for one in records if one.kind == "signal" and one.flaw is None)
+    return sorted(signals, key=lambda one: one.nth)
+
+
+def carry(going: Going, records: list[StepRecord]) -> None:
+    """As the code starts over: signals that it did not take are for its first waits.
+
+    They have no turn among what is found from now on, for they were found before.
+    """
+    for number, record in enumerate(records, 1):
+        place = carried_of(going.state.generation, number)
+        going.carry(msgspec.structs.replace(record, step=place, nth=0))
+    going.update(found=going.state.found + len(records))
+
+
 def leave(going: Going, waits: tuple[Wait, ...]) -> None:
     """Where the code waits no more, as it rests with these: a signal is for who waits now.
 
@@ -243,6 +257,14 @@ def signal_view(command: SignalWorkflow) -> dict[str, object]:
 
 
 # ── small moves ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _recorded(going: Going, places: list[str]) -> dict[str, bytes]:
+    """The records of those that have one. Raises StepMissing where they must be read first."""
+    fresh = {step.step: step.body for step in going.plan.steps}
+    older = [place for place in places if place not in fresh]
+    kept = going.materials.recorded(going.workflow.id, older)
+    return kept | {place: fresh[place] for place in places if place in fresh}
 
 
 def _check_room(going: Going, size: int) -> None:
