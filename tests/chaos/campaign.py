@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,8 @@ from tests.chaos.trees import Tree, present
 REST_S: Final = 240.0
 """After the healing: leases, backoffs, retries of models and every sweep, on a slow machine."""
 LOOK_S: Final = 0.5
+LOOKS_PER_WORD: Final = 40
+"""Twenty seconds: most runs are at rest before."""
 TOLD_EVERY_S: Final = 5.0
 TOLD_MAX: Final = 5
 """Of what is found, as it is found; the report has more."""
@@ -203,13 +206,24 @@ class Campaign:
         unrest: dict[str, int] = {}
         with suppress(TimeoutError):
             async with asyncio.timeout(self._options.rest_s):
-                while unrest := await self._unrest():  # noqa: ASYNC110 -- rows tell nobody
+                for look in count():
+                    if not (unrest := await self._unrest()):
+                        break
+                    if look % LOOKS_PER_WORD == LOOKS_PER_WORD - 1:
+                        await self._tell_unrest(unrest)
                     await asyncio.sleep(LOOK_S)
         if unrest:
             for row in await self._tables.ask(STUCK, list[dict[str, object]]):
                 self.findings.sentences.append(f"unrest: {row}")
             waited = f"{self._options.rest_s:.0f} s after the healing"
             self.findings.add("unrest", f"{waited} there are {unrest}")
+
+    async def _tell_unrest(self, unrest: dict[str, int]) -> None:
+        """What takes its time: a run that only comes to rest late has a reason as well."""
+        self._say(f"not at rest: {unrest}")
+        with suppress(StartProblem):
+            for row in await self._tables.ask(STUCK, list[dict[str, object]]):
+                self._say(f"  {row}")
 
     async def _unrest(self) -> dict[str, int]:
         try:

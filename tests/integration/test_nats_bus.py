@@ -153,6 +153,46 @@ async def test_an_answer_that_comes_too_late_leaves_the_bus_hearing(
         assert (await got.get()).data == b"heard"
 
 
+async def test_one_that_comes_when_this_process_stood_still_does_so_too(
+    bus: NatsBus, own_nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got, loop = asyncio.Queue[Message](), asyncio.get_running_loop()
+    await bus.subscribe("a", got.put_nowait)
+    assert await bus.flush(5)
+    assert own_nats.process is not None
+    os.kill(own_nats.process.pid, signal.SIGSTOP)
+    await asyncio.to_thread(os.waitid, os.P_PID, own_nats.process.pid, os.WSTOPPED | os.WNOWAIT)
+    assert not await bus.flush(0.1)
+
+    before, late = loop.time, asyncio.Event()
+    loop.call_later(89, late.set)
+    monkeypatch.setattr(loop, "time", lambda: before() + 90)
+    await late.wait()
+    os.kill(own_nats.process.pid, signal.SIGCONT)
+
+    assert await bus.flush(5)
+    bus.publish("a", b"heard")
+    async with asyncio.timeout(5):
+        assert (await got.get()).data == b"heard"
+
+
+async def test_a_new_connection_waits_for_no_answer_that_the_old_one_owed(
+    bus: NatsBus, own_nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BUS_ROUND_TRIPS_MAX", 1)
+    watch = Watch(bus)
+    assert own_nats.process is not None
+    os.kill(own_nats.process.pid, signal.SIGSTOP)
+    assert not await bus.flush(0.1)
+
+    own_nats.process.kill()
+    await watch.until(SignalKind.DISCONNECTED)
+    own_nats.process.start()
+    await watch.until(SignalKind.CONNECTED)
+
+    assert await bus.flush(5)
+
+
 async def test_a_transport_that_was_lost_unnoticed_is_replaced(
     bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

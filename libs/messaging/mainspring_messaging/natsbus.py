@@ -23,8 +23,8 @@ _RECONNECT_WAIT_S: Final = 0.25
 """Between attempts: a restarted server is used again soon, a dead one costs little."""
 _PING_INTERVAL_S: Final = 10
 """With two unanswered pings a frozen server is noticed in half a minute."""
-_ROUND_TRIP_S: Final = 60
-"""When nats-py itself gives up a round trip: long after that half minute."""
+_NEVER_S: Final = 1_000_000
+"""When nats-py itself gives up a round trip, though this process had been stopped for a while."""
 _CANCEL_AGAIN_S: Final = 0.2
 """A task that ends at all has ended by then."""
 _AWAY: Final = (nats.errors.Error, OSError, RuntimeError)
@@ -138,7 +138,9 @@ class NatsBus:
                 await self._outbox_empty.wait()
                 if len(self._round_trips) >= limits.BUS_ROUND_TRIPS_MAX:
                     return False
-                return await asyncio.shield(self._round_trip(client))
+                trip = self._round_trip(client)
+                await asyncio.wait((trip,))
+                return not trip.cancelled() and trip.result()
         except TimeoutError:
             return False
 
@@ -155,9 +157,7 @@ class NatsBus:
         self._up.clear()
         await _cancelled(self._tasks)
         await _end(self._client)
-        for waiting in self._round_trips:
-            waiting.cancel()
-        await asyncio.gather(*self._round_trips, return_exceptions=True)
+        await _cancelled(self._round_trips)
 
     def forget(self, subscription: NatsBusSubscription) -> None:
         """Takes a subscription out of those that every new connection gets."""
@@ -183,13 +183,13 @@ class NatsBus:
     def _round_trip(self, client: Client) -> asyncio.Task[bool]:
         """Ends with the answer, also where nobody waits for that any more.
 
-        The reader of nats-py fails, and with it the connection is deaf for good, when a ping is
-        answered whose waiter was cancelled.
+        The reader of nats-py fails, and with it the connection is deaf until pings are missed, when
+        a ping is answered whose waiter was cancelled.
         """
 
         async def there_and_back() -> bool:
             try:
-                await client.flush(_ROUND_TRIP_S)
+                await client.flush(_NEVER_S)
             except _AWAY:
                 return False
             return True
@@ -215,6 +215,7 @@ class NatsBus:
             finally:
                 self._went_down()
                 await _end(client)
+                self._answerless()
             await asyncio.sleep(_RECONNECT_WAIT_S)
 
     async def _connect(self, client: Client) -> None:
@@ -229,6 +230,7 @@ class NatsBus:
 
         async def on_reconnected() -> None:
             if self._client is client and not gone.is_set():
+                self._answerless()
                 self._up.set()
                 self._tell_back()
                 # Not awaited here: the flush needs the reader, which starts after this returns.
@@ -294,6 +296,12 @@ class NatsBus:
                 self._why = "the connection was lost"
                 self._tell_away()
 
+    def _answerless(self) -> None:
+        """What went out on a connection that is no more is not answered on another one."""
+        for waiting in self._round_trips:
+            waiting.cancel()
+        self._round_trips.clear()
+
     def _failed(self, client: Client, error: Exception) -> None:
         """Its flusher may have ended by the same error, and then nothing would leave any more."""
         if isinstance(error, RuntimeError) and self._client is client:
@@ -322,7 +330,7 @@ class NatsBus:
             self._failed(client, error)
 
 
-async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def _cancelled(tasks: Iterable[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
     """Returns when all have ended.
 
     `wait_for` of Python 3.11 swallows a cancel that comes with what it waits for, and nats-py then
