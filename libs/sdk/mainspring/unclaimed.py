@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from mainspring_kernel.limits import WORKFLOW_WAITS_MAX
 from mainspring_schema.workflows import StepRecord, Wait, is_carried, order_of
 
 
@@ -76,8 +77,11 @@ class Unclaimed:
 
     def places(self) -> tuple[Wait, ...]:
         """Where a signal may lie that the code never takes, should it start over now."""
-        left = (wait for name in self._left.values() for wait in name)
-        return (*left, *self._here.values())
+        left = [wait for name in self._left.values() for wait in name]
+        lies = (wait for wait in left if wait.step in self._recorded)
+        # An engine keeps no more than so many that nothing came to.
+        open_ = [wait for wait in left if wait.step not in self._recorded][-WORKFLOW_WAITS_MAX:]
+        return (*lies, *open_, *self._here.values())
 
 
 def _heir_of(left: Wait, wait: Wait) -> Wait:
