@@ -183,7 +183,7 @@ BUS_OUTBOX_MESSAGES_MAX: Final = 10_000
 BUS_FLUSH_TIMEOUT_S: Final = 0.5
 """How long a new stream waits for its subscription before it goes on without NATS."""
 BUS_ROUND_TRIPS_MAX: Final = 4_096
-"""Flushes unanswered by a frozen NATS, each kept for a minute; as many streams may open at once."""
+"""Flushes unanswered by a frozen NATS, kept for half a minute; as many streams may open at once."""
 
 # ── processes ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, cast
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
+from typing_extensions import override
 
 from mainspring_kernel import limits
 from mainspring_kernel.addresses import host_of
@@ -23,12 +24,25 @@ _RECONNECT_WAIT_S: Final = 0.25
 """Between attempts: a restarted server is used again soon, a dead one costs little."""
 _PING_INTERVAL_S: Final = 10
 """With two unanswered pings a frozen server is noticed in half a minute."""
-_NEVER_S: Final = 1_000_000
-"""When nats-py itself gives up a round trip, though this process had been stopped for a while."""
 _CANCEL_AGAIN_S: Final = 0.2
 """A task that ends at all has ended by then."""
 _AWAY: Final = (nats.errors.Error, OSError, RuntimeError)
 """A RuntimeError is what uvloop says of a transport that is closed, and nats-py lets it through."""
+
+
+class _Client(Client):
+    """nats-py, whose reader fails of an answer that nobody waits for any more, and is deaf then."""
+
+    @property
+    def owed(self) -> int:
+        """How many pings the server has not answered."""
+        return len(cast("list[object]", self._pongs))
+
+    @override
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
 
 class NatsBusSubscription:
@@ -74,7 +88,7 @@ class NatsBus:
         self._why = "no answer"
         """What the newest attempt to connect came to."""
         self._told_away = False
-        self._client: Client | None = None
+        self._client: _Client | None = None
         self._subscriptions: dict[NatsBusSubscription, None] = {}
         self._watchers = Watchers()
         self._outbox: deque[tuple[str, bytes, TraceContext | None]] = deque()
@@ -83,7 +97,6 @@ class NatsBus:
         self._outbox_empty.set()
         self._up = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._round_trips: set[asyncio.Task[bool]] = set()
         self._gone = asyncio.Event()
         """The present connection: closed, or of no use."""
         self._closing = False
@@ -136,13 +149,12 @@ class NatsBus:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._outbox_empty.wait()
-                if len(self._round_trips) >= limits.BUS_ROUND_TRIPS_MAX:
+                if client.owed >= limits.BUS_ROUND_TRIPS_MAX:
                     return False
-                trip = self._round_trip(client)
-                await asyncio.wait((trip,))
-                return not trip.cancelled() and trip.result()
-        except TimeoutError:
+                await client.flush()
+        except (TimeoutError, *_AWAY):
             return False
+        return True
 
     def watch(self, watcher: Watcher) -> None:
         """Tells `watcher` of every later signal."""
@@ -157,7 +169,6 @@ class NatsBus:
         self._up.clear()
         await _cancelled(self._tasks)
         await _end(self._client)
-        await _cancelled(self._round_trips)
 
     def forget(self, subscription: NatsBusSubscription) -> None:
         """Takes a subscription out of those that every new connection gets."""
@@ -180,28 +191,9 @@ class NatsBus:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _round_trip(self, client: Client) -> asyncio.Task[bool]:
-        """Ends with the answer, also where nobody waits for that any more.
-
-        The reader of nats-py fails, and with it the connection is deaf until pings are missed, when
-        a ping is answered whose waiter was cancelled.
-        """
-
-        async def there_and_back() -> bool:
-            try:
-                await client.flush(_NEVER_S)
-            except _AWAY:
-                return False
-            return True
-
-        task = asyncio.create_task(there_and_back(), name="nats-round-trip")
-        self._round_trips.add(task)
-        task.add_done_callback(self._round_trips.discard)
-        return task
-
     async def _stay_connected(self) -> None:
         while not self._closing:
-            client, self._gone = Client(), asyncio.Event()
+            client, self._gone = _Client(), asyncio.Event()
             try:
                 await self._connect(client)
                 self._client = client
@@ -215,10 +207,9 @@ class NatsBus:
             finally:
                 self._went_down()
                 await _end(client)
-                self._answerless()
             await asyncio.sleep(_RECONNECT_WAIT_S)
 
-    async def _connect(self, client: Client) -> None:
+    async def _connect(self, client: _Client) -> None:
         gone = self._gone
 
         async def on_closed() -> None:
@@ -230,7 +221,6 @@ class NatsBus:
 
         async def on_reconnected() -> None:
             if self._client is client and not gone.is_set():
-                self._answerless()
                 self._up.set()
                 self._tell_back()
                 # Not awaited here: the flush needs the reader, which starts after this returns.
@@ -296,12 +286,6 @@ class NatsBus:
                 self._why = "the connection was lost"
                 self._tell_away()
 
-    def _answerless(self) -> None:
-        """What went out on a connection that is no more is not answered on another one."""
-        for waiting in self._round_trips:
-            waiting.cancel()
-        self._round_trips.clear()
-
     def _failed(self, client: Client, error: Exception) -> None:
         """Its flusher may have ended by the same error, and then nothing would leave any more."""
         if isinstance(error, RuntimeError) and self._client is client:
@@ -330,7 +314,7 @@ class NatsBus:
             self._failed(client, error)
 
 
-async def _cancelled(tasks: Iterable[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Returns when all have ended.
 
     `wait_for` of Python 3.11 swallows a cancel that comes with what it waits for, and nats-py then
