@@ -7720,84 +7720,84 @@ ALTER TABLE api.organization ENABLE ROW LEVEL SECURITY;
 -- Name: agent own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.agent TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.agent TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: file own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.file TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.file TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: file_past own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.file_past TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.file_past TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: harness own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.harness TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.harness TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: organization own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.organization TO api_run USING ((id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.organization TO api_run USING ((id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: record own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.record TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.record TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: record_fork own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.record_fork TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.record_fork TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: record_past own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.record_past TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.record_past TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: request_key own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.request_key TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.request_key TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: session own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.session TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.session TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: workspace own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.workspace TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.workspace TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --
 -- Name: workspace_fork own; Type: POLICY; Schema: api; Owner: api_owner
 --
 
-CREATE POLICY own ON api.workspace_fork TO api_run USING ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid)) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
+CREATE POLICY own ON api.workspace_fork TO api_run USING ((org_id = ( SELECT (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((org_id = (NULLIF(current_setting('mainspring.org_id'::text, true), ''::text))::uuid));
 
 
 --

@@ -89,4 +89,5 @@ MIGRATIONS: Final = (
     "20261129181000_pre_scheduler_asked",
     "20261129210000_pre_engine_forgiven_deaths",
     "20261129234500_pre_shared_read_migrations",
+    "20261130032500_pre_api_policies",
 )
