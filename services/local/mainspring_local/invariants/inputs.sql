@@ -127,35 +127,52 @@ from examined;
 
 -- name: calls_are_answered_before_the_next_model_call
 -- Between a call's start and its result no model call of that turn begins.
-with calls as (
+with told as (
     select
-        e.turn_id,
-        e.session_id,
-        e.seq,
-        replace(convert_from(e.payload, 'UTF8'), '\u0000', '\u0001')::jsonb
-        -> 'data' -> 'tool_call' ->> 'id' as call_id
-    from log.event as e
-    where e.type = 'tool.started'
+        session_id,
+        turn_id,
+        seq,
+        type,
+        case
+            when type <> 'reason.started'
+                then replace(convert_from(payload, 'UTF8'), '\u0000', '\u0001')::jsonb -> 'data'
+        end as data
+    from log.event
+    where type in ('tool.started', 'tool.completed', 'reason.started')
+),
+
+named as (
+    select
+        session_id,
+        turn_id,
+        seq,
+        type,
+        coalesce(data ->> 'tool_call_id', data -> 'tool_call' ->> 'id') as call_id
+    from told
+),
+
+-- What follows comes first in these windows: its newest is the next one.
+followed as (
+    select
+        turn_id,
+        type,
+        min(seq) filter (where type = 'reason.started') over (
+            partition by session_id, turn_id
+            order by seq desc rows between unbounded preceding and 1 preceding
+        ) as next_model_call,
+        min(seq) filter (where type = 'tool.completed') over (
+            partition by session_id, turn_id, call_id
+            order by seq desc rows between unbounded preceding and 1 preceding
+        ) as answered
+    from named
 ),
 
 examined as (
     select
-        c.turn_id,
-        not exists (
-            select from log.event as r
-            where
-                r.session_id = c.session_id and r.turn_id = c.turn_id
-                and r.type = 'reason.started' and r.seq > c.seq
-                and not exists (
-                    select from log.event as d
-                    where
-                        d.session_id = c.session_id and d.turn_id = c.turn_id
-                        and d.type = 'tool.completed' and d.seq > c.seq and d.seq < r.seq
-                        and replace(convert_from(d.payload, 'UTF8'), '\u0000', '\u0001')::jsonb
-                        -> 'data' ->> 'tool_call_id' = c.call_id
-                )
-        ) as holds
-    from calls as c
+        turn_id,
+        next_model_call is null or coalesce(answered < next_model_call, false) as holds
+    from followed
+    where type = 'tool.started'
 )
 
 select

@@ -47,34 +47,30 @@ from examined;
 
 -- name: nothing_follows_an_outcome
 -- After a turn's outcome only its closing group bears its id.
-with ended as (
+with turns as (
     select
         turn_id,
-        session_id,
-        min(seq) as seq
+        min(seq) filter (
+            where type in (
+                'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed',
+                'workflow.completed', 'workflow.failed', 'workflow.cancelled'
+            )
+        ) as ended,
+        max(seq) filter (
+            where
+            type not in ('session.idled', 'input.message', 'output.message.completed')
+        ) as last
     from log.event
-    where
-        type in (
-            'turn.completed', 'turn.failed', 'turn.cancelled', 'turn.sealed',
-            'workflow.completed', 'workflow.failed', 'workflow.cancelled'
-        )
-    group by turn_id, session_id
+    where turn_id is not null
+    group by session_id, turn_id
 ),
 
 examined as (
     select
-        e.turn_id,
-        not exists (
-            select from log.event as later
-            where
-                later.session_id = e.session_id
-                and later.turn_id = e.turn_id
-                and later.seq > e.seq
-                and later.type not in (
-                    'session.idled', 'input.message', 'output.message.completed'
-                )
-        ) as holds
-    from ended as e
+        turn_id,
+        last <= ended as holds
+    from turns
+    where ended is not null
 )
 
 select
@@ -160,26 +156,23 @@ from examined;
 -- name: running_turns_wait_for_something
 -- What goes on has a task, a timer or a wait for a signal, so that something will move it; or a
 -- budget has paused it, and people will.
-with examined as (
+with moving as (
+    select workflow_id as id from engine.task
+    union
+    select workflow_id as id from engine.timer
+    union
+    select workflow_id as id from engine.wait
+    union
+    select active_turn as id from log.head
+    where paused
+),
+
+examined as (
     select
         w.id,
-        exists (
-            select from engine.task as t
-            where t.workflow_id = w.id
-        )
-        or exists (
-            select from engine.timer as t
-            where t.workflow_id = w.id
-        )
-        or exists (
-            select from engine.wait as t
-            where t.workflow_id = w.id
-        )
-        or exists (
-            select from log.head as h
-            where h.session_id = w.session_id and h.active_turn = w.id and h.paused
-        ) as holds
+        m.id is not null as holds
     from engine.workflow as w
+    left join moving as m on w.id = m.id
     where w.outcome = 0
 )
 
