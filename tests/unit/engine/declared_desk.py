@@ -63,7 +63,7 @@ class DeclaredDesk:
     """Keeps what a store would: the view, open tasks with their payloads, results, events.
 
     `tasks` are by place; that of the workflow's own go is "workflow". `given` has the arguments of
-    each step that ever began, `told` what it told other sessions.
+    each step that ever began, `told` what it told other sessions. `under`: its keys and circuit.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class DeclaredDesk:
         close_within_ms: int | None = None,
         parent: Parent | None = None,
         fork: "tuple[DeclaredDesk, Fork] | None" = None,
+        under: tuple[tuple[str, ...], str] = ((), ""),
     ) -> None:
         self.clock = ManualClock()
         self.ids = SeededIds(self.clock, seed=7)
@@ -99,7 +100,7 @@ class DeclaredDesk:
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, type="order", input=input_, key="k",
             queue=queue, declaration=declaration, build=build, start_within_ms=start_within_ms,
             close_within_ms=close_within_ms, parent=parent,
-            fork=None if fork is None else fork[1],
+            fork=None if fork is None else fork[1], keys=under[0], circuit=under[1],
         )  # fmt: skip
         plan = Plan.opening(self.id, org_id=DEFAULT_ORG_ID, now_ms=self.clock.wall_ms())
         decide(plan, intents.WorkflowStarted(command=command), self.materials)

@@ -132,20 +132,46 @@ def test_a_frame_with_a_child_whose_key_is_none_is_refused() -> None:
         check_steps((), (wait,))
 
 
+@step(queue="bills", keys=("stripe",), circuit="stripe")
+def bill(cents: int) -> int:
+    return cents
+
+
+@step
+def note(cents: int) -> int:
+    return cents
+
+
+@workflow(driver="machine")
+def bills(cents: int) -> int:
+    return do(bill, cents)
+
+
+@workflow(driver="machine")
+def notes(cents: int) -> int:
+    return do(note, cents)
+
+
 def test_a_declared_step_is_under_the_keys_that_it_declares() -> None:
-    @step(queue="bills", keys=("stripe",), circuit="stripe")
-    def bill(cents: int) -> int:
-        return cents
-
-    @workflow(driver="machine")
-    def order(cents: int) -> int:
-        return do(bill, cents)
-
-    assert order.drawn is not None
-    desk = DeclaredDesk(order.drawn.declaration)
+    assert bills.drawn is not None
+    desk = DeclaredDesk(bills.drawn.declaration)
 
     (task,) = desk.last.tasks
     assert task.route.keys == (STRIPE, "key/stripe")
+
+
+def test_it_is_under_those_of_its_workflow_too_and_its_own_circuit_comes_first() -> None:
+    assert bills.drawn is not None
+    assert notes.drawn is not None
+    under = [
+        DeclaredDesk(drawn.declaration, under=(("customer:7",), "mail")).last.tasks[0]
+        for drawn in (bills.drawn, notes.drawn)
+    ]
+
+    assert [task.route.keys for task in under] == [
+        (STRIPE, CUSTOMER, "key/stripe"),
+        ("circuit/mail", CUSTOMER),
+    ]
 
 
 # ── families of limits ──────────────────────────────────────────────────────────────────────────

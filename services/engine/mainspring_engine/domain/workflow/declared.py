@@ -13,7 +13,7 @@ from mainspring_engine.domain.changes import Config, NewTask
 from mainspring_engine.domain.intents import Answered
 from mainspring_engine.domain.limits import DECLARATION_OPEN_MAX, PLAIN_FAILURES_MAX
 from mainspring_engine.domain.plain import route_of
-from mainspring_engine.domain.routes import keys_under
+from mainspring_engine.domain.routes import given_in, keys_under
 from mainspring_engine.domain.rows import Effect, OpenTask, TaskKind
 from mainspring_engine.domain.workflow import (
     cancelling,
@@ -31,7 +31,7 @@ from mainspring_engine.domain.workflow.going import PRIORITY, Going, cut, value
 from mainspring_engine.domain.workflow.state import Course, Phase
 from mainspring_kernel.errors import Conflict, ValidationFailed
 from mainspring_schema.codec import pack
-from mainspring_schema.declarations import check_new, hash_of, read, version_of
+from mainspring_schema.declarations import DeclaredStep, check_new, hash_of, read, version_of
 from mainspring_schema.tasks import PlainResult, StepTask, WorkflowResult
 from mainspring_schema.workflows import Flaw, Fork, SignalWorkflow
 
@@ -279,6 +279,12 @@ def _go_on(going: Going, chart: Chart, course: Course, begun: list[grounds.Next]
     going.save()
 
 
+def _keys(going: Going, step: DeclaredStep) -> tuple[str, ...]:
+    """A workflow without code counts under its keys while a step of it is at work."""
+    keys, circuit = given_in(going.state.keys)
+    return keys_under((*step.keys, *keys), step.circuit or circuit)
+
+
 def _task(going: Going, chart: Chart, task_id: UUID, begun: grounds.Next) -> NewTask:
     step, place = chart.step(begun.number), str(begun.number)
     queue = step.queue or going.state.queue
@@ -293,7 +299,7 @@ def _task(going: Going, chart: Chart, task_id: UUID, begun: grounds.Next) -> New
             queue,
             step.step,
             going.state.build_on(queue),
-            keys_under(step.keys, step.circuit),
+            _keys(going, step),
         ),
         priority=PRIORITY,
         effect=Effect.IDEMPOTENT,
