@@ -233,21 +233,6 @@ def test_a_cancel_reaches_all_generations() -> None:
     assert {outcome_of(desk) for desk in everybody} == {Outcome.CANCELLED}
 
 
-def test_a_child_that_begins_behind_the_cancel_of_its_call_is_stopped() -> None:
-    parent, child = Relative(), Relative(seed=8)
-    call = parent.spawn()
-    child.told(parent)
-    parent.cancel()
-    parent.answer(ToolResult(status="cancelled"), parent.tasks[call.id])
-
-    parent.hears(child)
-    child.hears(parent)
-
-    assert (parent.links, outcome_of(parent)) == ([], Outcome.CANCELLED)
-    (held,) = child.tasks.values()
-    assert held.cancelling
-
-
 def test_a_call_that_is_given_back_behind_the_cancel_is_cancelled() -> None:
     family = Family(joined=False)
     family.parent.cancel()

@@ -260,6 +260,9 @@ JOIN_LOOK_MS_MAX: Final = 3_600_000
 looks by itself. A worker asks for less at first."""
 JOIN_UNLINKED_MS: Final = 1000
 """The same for a child of which no news is to come: it has ended, or began unheard."""
+STOPPED_TURNS_KEPT: Final = 8
+"""Of a session's cancelled turns: a child whose call was cancelled begins within seconds if at all,
+and people may interrupt one turn after the other meanwhile."""
 
 # ── plain tasks ───────────────────────────────────────────────────────────────────────────────────
 

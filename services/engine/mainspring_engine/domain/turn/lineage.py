@@ -1,6 +1,7 @@
 """What a turn's session hears from the sessions above and below it."""
 
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -10,6 +11,7 @@ from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Head, Outcome, SignalRow
 from mainspring_engine.domain.turn import delivery, ending, joins, links, machine
+from mainspring_engine.domain.turn import state as states
 from mainspring_engine.domain.turn.state import OpenCall, Phase
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_engine.domain.workflow.children import CANCEL, ENDED, LOST, START, untaken
@@ -57,18 +59,20 @@ def _child_began(plan: Plan, signal: SignalRow, materials: Materials) -> None:
     """One whose call was cancelled before it was heard of must not go on alone."""
     begun = _BEGUN.decode(materials.body_of(plan.head.session_id, signal))
     _take(plan, signal)
-    newest = plan.workflow
-    if newest is not None and newest.id == begun.turn_id and _is_cancelled(plan, materials):
+    if begun.turn_id is not None and _is_cancelled(plan, begun.turn_id, materials):
         links.stop(plan, signal.source, begun)
     else:
         links.add(plan, signal.source, begun)
     _rewrite(plan)
 
 
-def _is_cancelled(plan: Plan, materials: Materials) -> bool:
-    running = plan.running
+def _is_cancelled(plan: Plan, turn_id: UUID, materials: Materials) -> bool:
+    """Of the newest turn, or of one before it: an interrupt begins the next in the same commit."""
+    newest, running = plan.workflow, plan.running
+    if newest is None or newest.id != turn_id:
+        return newest is not None and turn_id in states.decode(newest).stopped
     if running is None:
-        return plan.workflow is not None and plan.workflow.outcome is Outcome.CANCELLED
+        return newest.outcome is Outcome.CANCELLED
     return Turn(plan, running, materials).state.phase is Phase.CANCELLING
 
 

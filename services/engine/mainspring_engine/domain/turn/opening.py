@@ -5,15 +5,15 @@ from uuid import UUID
 from msgspec import Struct
 
 from mainspring_engine.domain.intents import Requeued
+from mainspring_engine.domain.limits import STOPPED_TURNS_KEPT
 from mainspring_engine.domain.materials import Materials
 from mainspring_engine.domain.plan import Plan
 from mainspring_engine.domain.rows import Outcome, Workflow
 from mainspring_engine.domain.turn import facts, links, waiting
 from mainspring_engine.domain.turn import state as states
-from mainspring_engine.domain.turn.state import Owed, Phase, TurnState
+from mainspring_engine.domain.turn.state import Phase, TurnState
 from mainspring_engine.domain.turn.turn import Turn
 from mainspring_kernel.tracing import TraceContext, span_id_for
-from mainspring_schema.events import Usage
 from mainspring_schema.lineage import SpawnedBy
 from mainspring_schema.messages import Json, Message
 
@@ -85,9 +85,10 @@ def take_up(plan: Plan, order: Requeued, materials: Materials, *, trace: TraceCo
 
 
 def _begin(plan: Plan, beginning: Beginning, materials: Materials, trace: TraceContext) -> Turn:
-    earlier, owed = _earlier(plan)
+    before = plan.workflow
     turn = Turn(plan, _new_workflow(plan, beginning, trace), materials)
-    turn.update(earlier=earlier, owed=owed)
+    if before is not None:
+        _go_on_from(turn, before)
     plan.set_active_turn(beginning.workflow_id, first_seq=beginning.first_seq)
     activated = {
         "turn_id": facts.turn_id(beginning.workflow_id),
@@ -97,12 +98,13 @@ def _begin(plan: Plan, beginning: Beginning, materials: Materials, trace: TraceC
     return turn
 
 
-def _earlier(plan: Plan) -> tuple[Usage, Owed]:
-    """What the session's turns have used so far, and what of it is not charged yet."""
-    if plan.workflow is None:
-        return Usage(), Owed()
-    before = states.decode(plan.workflow)
-    return before.earlier.plus(before.usage), before.owed
+def _go_on_from(turn: Turn, before: Workflow) -> None:
+    """What its turns have used so far, what of it is not charged yet, and which were stopped."""
+    state = states.decode(before)
+    stopped = state.stopped
+    if before.outcome is Outcome.CANCELLED:
+        stopped = (before.id, *stopped)[:STOPPED_TURNS_KEPT]
+    turn.update(earlier=state.earlier.plus(state.usage), owed=state.owed, stopped=stopped)
 
 
 def _new_workflow(plan: Plan, beginning: Beginning, trace: TraceContext) -> Workflow:

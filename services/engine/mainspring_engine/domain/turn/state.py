@@ -121,6 +121,8 @@ class TurnState(Struct, frozen=True, array_like=True, kw_only=True):
     earlier: Usage = Usage()
     """Of the session's turns before this one."""
     owed: Owed = Owed()
+    stopped: tuple[UUID, ...] = ()
+    """The newest cancelled turns before this one: what they spawned may begin later still."""
 
     @property
     def joins(self) -> tuple[UUID, ...]:
