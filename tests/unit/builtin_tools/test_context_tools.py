@@ -64,9 +64,9 @@ LOG = (
 )
 
 
-async def ask(caller: Caller, **asked: object) -> Json:
+async def ask(caller: Caller, log: Log = LOG, **asked: object) -> Json:
     async def history(after: int) -> tuple[StoredEvent, ...]:
-        return tuple(event for event in LOG.events if event.seq > after)[:3]
+        return tuple(event for event in log.events if event.seq > after)[:3]
 
     outcome = await query_history(asked, context_of(caller, history=history))
     return cast("Json", outcome.result)
@@ -81,6 +81,20 @@ async def test_history_is_searched_by_words(caller: Caller) -> None:
 
     assert texts(found) == ["My dog is called Rex.\n..."]
     assert (found["match_count"], found["message_count"]) == (1, 6)
+
+
+async def test_history_holds_nothing_that_was_rolled_back(caller: Caller) -> None:
+    log = Log().input(1, "I have a dog.").add("turn.started", {}).reason(1).answer(1, "Good dog.")
+    log.input(2, "No dog.").add("turn.started", {}).reason(2).answer(2, calls=["dog"]).result("dog")
+    log.add("turn.cancelled", {"turn_id": "t", "rolled_back": True})
+    log.input(3, "A cat.").add("turn.started", {}).reason(3).answer(3, "Good cat.")
+
+    dogs = await ask(caller, log, query="dog")
+    everything = await ask(caller, log)
+
+    assert texts(dogs) == ["I have a dog.", "Good dog."]
+    rows = cast("list[Json]", everything["matches"])
+    assert [row["number"] for row in rows] == [1, 2, 3, 4]
 
 
 async def test_history_is_read_by_numbers_kinds_and_times(caller: Caller) -> None:

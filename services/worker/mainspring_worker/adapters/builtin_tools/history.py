@@ -3,7 +3,7 @@
 import msgspec
 
 from mainspring_harness.builtin.infinity_context import CONTEXT_LINES_DEFAULT, MATCHES_DEFAULT
-from mainspring_harness.placing import Placing
+from mainspring_harness.placing import Placing, rolled_back
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.times import parse_rfc3339, rfc3339
 from mainspring_schema.messages import Json
@@ -70,15 +70,19 @@ def _time(value: int | str | None) -> int | None:
 
 
 async def _rows(context: ToolContext) -> list[Row]:
-    placing, rows = Placing(), list[Row]()
+    placing, rows, before = Placing(), list[Row](), 0
     for _ in range(READ_PAGES_MAX):
         events = await context.history(placing.position)
         if not events:
             return rows
         for event in events:
+            if event.type == "turn.started":
+                before = len(rows)
             for placed in placing.place(event):
                 row = row_of(placed, len(rows) + 1)
                 if row is not None:
                     rows.append(row)
+            if rolled_back(event):
+                del rows[before:]
     message = f"the conversation has more than {READ_PAGES_MAX} pages"
     raise ValidationFailed(message)
