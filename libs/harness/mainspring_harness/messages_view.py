@@ -18,11 +18,13 @@ from mainspring_harness.placing import (
     Outcome,
     Placed,
     Placing,
+    consumed_unseen,
     edition,
     rolled_back,
     withdrawn,
 )
 from mainspring_schema.codec import read_foreign
+from mainspring_schema.delivery import CONSUMED
 from mainspring_schema.events import StoredEvent, ToolCompleted
 from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
 
@@ -33,15 +35,15 @@ def messages_view(events: Iterable[StoredEvent]) -> tuple[Message, ...]:
     found: dict[str, Message] = {}
     taken: list[str] = []
     for event in events:
-        if event.type == "turn.started":
-            taken = []
+        taken = _taken_before(event, taken)
+        if event.type == "session.forked":
+            _leave(found, placing.inbox)  # what waited in the session that was forked waits there
         for placed in placing.place(event):
             message = _show(found, placed)
             if not isinstance(placed, Input) or placed.consumed_ms is not None:
                 taken.append(message.id)
         if rolled_back(event):
-            for id_ in taken:
-                found.pop(id_, None)
+            _leave(found, taken)
         _follow(found, event)
     for placed in placing.waiting():
         _show(found, placed)
@@ -52,6 +54,18 @@ def result_message_id(tool_call_id: str) -> str:
     """The id of the message that shows a call's result; results have none of their own."""
     digest = hashlib.sha256(b"tool_result:" + tool_call_id.encode()).digest()
     return f"message_{UUID(bytes=digest[:16], version=4).hex}"
+
+
+def _taken_before(event: StoredEvent, taken: list[str]) -> list[str]:
+    """What the turn has taken in and said, as the event is met."""
+    if event.type == "turn.started":
+        return []
+    return [*taken, *consumed_unseen(event)] if event.type == CONSUMED else taken
+
+
+def _leave(found: dict[str, Message], ids: Iterable[str]) -> None:
+    for id_ in ids:
+        found.pop(id_, None)
 
 
 def _show(found: dict[str, Message], placed: Placed) -> Message:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from mainspring_harness.errors import TranscriptBroken
-from mainspring_schema.delivery import MessageEdited, MessageWithdrawn
+from mainspring_schema.delivery import CONSUMED, MessageConsumed, MessageEdited, MessageWithdrawn
 from mainspring_schema.events import (
     InputMessage,
     OutputMessageCompleted,
@@ -66,18 +66,20 @@ _OUTCOME: Final = msgspec.json.Decoder(ToolCompleted)
 _CANCELLED: Final = msgspec.json.Decoder(TurnCancelled)
 _EDITED: Final = msgspec.json.Decoder(MessageEdited)
 _WITHDRAWN: Final = msgspec.json.Decoder(MessageWithdrawn)
+_CONSUMED: Final = msgspec.json.Decoder(MessageConsumed)
 
 
 class Placing:
     """Takes events one by one, in order; `place` returns what found its place by each of them."""
 
-    __slots__ = ("_inbox", "_open", "_shown", "position")
+    __slots__ = ("_consumed", "_inbox", "_open", "_shown", "position")
 
     def __init__(self, position: int = 0) -> None:
         self.position: int = position
         self._inbox: dict[str, Message] = {}
         self._open: dict[str, Outcome | None] = {}
         self._shown: frozenset[str] = frozenset()
+        self._consumed: tuple[str, ...] = ()
 
     def copy(self) -> "Placing":
         """An independent copy; costs what is open now, not what the session holds."""
@@ -85,7 +87,13 @@ class Placing:
         twin._inbox = dict(self._inbox)
         twin._open = dict(self._open)
         twin._shown = self._shown
+        twin._consumed = self._consumed
         return twin
+
+    @property
+    def inbox(self) -> tuple[str, ...]:
+        """Messages that wait, though some may have been placed where a turn was cancelled."""
+        return tuple(self._inbox)
 
     @property
     def open_calls(self) -> tuple[str, ...]:
@@ -129,6 +137,8 @@ class Placing:
         if event.type == "session.forked":
             # What waited in the session that was forked waits there.
             self._inbox.clear()
+        elif event.type == CONSUMED:
+            self._consumed = consumed_unseen(event)
         elif event.type == "message.withdrawn":
             self._inbox.pop(withdrawn(event), None)
         elif event.type == "message.edited":
@@ -182,9 +192,12 @@ class Placing:
     def _cancelled(self) -> tuple[Placed, ...]:
         """Inputs of a cancelled turn that no model call saw: readers find them where it ended.
 
-        They stay in the inbox: one accepted after the cancel is taken up by the next turn.
+        Those that it did not consume stay in the inbox: a later turn takes them up.
         """
         unseen = self._unseen()
+        for id_ in self._consumed:
+            self._inbox.pop(id_, None)
+        self._consumed = ()
         self._shown = frozenset(self._inbox)
         return unseen
 
@@ -199,6 +212,11 @@ class Placing:
 def withdrawn(event: StoredEvent) -> str:
     """The id of a message.withdrawn. Raises TranscriptBroken."""
     return _decode(_WITHDRAWN, event).message_id
+
+
+def consumed_unseen(event: StoredEvent) -> tuple[str, ...]:
+    """The ids of a message.consumed: what a cancelled turn took along. Raises TranscriptBroken."""
+    return _decode(_CONSUMED, event).message_ids
 
 
 def rolled_back(event: StoredEvent) -> bool:

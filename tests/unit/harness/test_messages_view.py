@@ -3,9 +3,9 @@ from msgspec import UNSET
 
 from mainspring_harness.messages_view import messages_view, result_message_id
 from mainspring_kernel.ids import from_wire
-from mainspring_schema.delivery import MessageEdited, MessageWithdrawn
+from mainspring_schema.delivery import MessageConsumed, MessageEdited, MessageWithdrawn
 from mainspring_schema.messages import TextPart, ToolResultPart
-from tests.unit.harness.conversations import Log, message_id
+from tests.unit.harness.conversations import TURN, Log, message_id
 
 
 def ids(log: Log) -> list[str]:
@@ -62,6 +62,31 @@ def test_a_turn_that_was_rolled_back_is_not_shown_but_what_waited_is() -> None:
     log.add("turn.started", {}).reason(6).answer(7, "ok")
 
     assert ids(log) == [message_id(number) for number in (1, 2, 5, 6, 7)]
+
+
+def cancelled_with_a_message_unseen(*, rolled_back: bool) -> Log:
+    log = Log().input(1, "hi").add("turn.started", {}).reason(1).answer(2, calls=["c1"])
+    log.input(3, "queued").input(4, "steer")
+    consumed = MessageConsumed(turn_id=TURN, message_ids=(message_id(4),), reason="user")
+    log.add("message.consumed", consumed).input(5, "rather").result("c1")
+    return log.add("turn.cancelled", {"turn_id": TURN, "rolled_back": rolled_back})
+
+
+def test_what_a_turn_took_along_unseen_that_was_rolled_back_is_not_shown() -> None:
+    log = cancelled_with_a_message_unseen(rolled_back=True)
+
+    assert ids(log) == [message_id(3), message_id(5)]
+
+
+@pytest.mark.parametrize("read", [(), (5,)])
+def test_a_fork_shows_nothing_that_waited_behind_a_cancelled_turn(read: tuple[int, ...]) -> None:
+    log = cancelled_with_a_message_unseen(rolled_back=False).add("turn.started", {})
+    if read:
+        log.reason(*read)
+    log.add("session.forked", {}).input(6, "hello").reason(6)
+
+    shown = [message_id(1), message_id(2), result_message_id("c1"), message_id(4)]
+    assert ids(log) == [*shown, *map(message_id, read), message_id(6)]
 
 
 def queued_behind_a_cancelled_turn() -> Log:
