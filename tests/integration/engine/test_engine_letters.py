@@ -134,6 +134,25 @@ async def test_a_deleted_session_refuses(house: House) -> None:
         assert (await letter(engine, task_id)).letter.refusal == "session_gone"
 
 
+async def test_many_are_discarded_with_those_whose_requeue_was_refused(house: House) -> None:
+    sessions = [await house.session() for _ in range(2)]
+    async with house.working() as engine:
+        dead = [await die(house, engine, session) for session in sessions]
+        await house.say(engine, sessions[0], "never mind")
+        with pytest.raises(Conflict, match="gone on"):
+            await resolve(engine, dead[0], "requeue")
+
+        again = await engine.operator.operate(many("requeue", rehearsal=True))
+        done = await engine.operator.operate(many("discard"))
+
+        assert isinstance(again, ops.Resolved)
+        assert isinstance(done, ops.Resolved)
+        assert again.task_ids == (dead[1],)
+        assert (done.matched, done.taken, set(done.task_ids)) == (2, 2, set(dead))
+        statuses = [(await letter(engine, task_id)).letter.status for task_id in dead]
+        assert statuses == ["discarded", "discarded"]
+
+
 async def test_nobody_else_deals_with_a_letter(house: House) -> None:
     session = await house.session()
     async with house.working() as engine:

@@ -93,7 +93,7 @@ class Shelf:
             due_ms=None,
             resolved_ms=None,
         )
-        return (letter,) * 5
+        return tuple(msgspec.structs.replace(letter, task_id=IDS.uuid7()) for _ in range(5))
 
     async def resolve(self, orders: tuple[Resolve, ...]) -> tuple[bool, ...]:
         return (True,) * len(orders)

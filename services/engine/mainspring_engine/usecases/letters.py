@@ -41,6 +41,7 @@ from mainspring_schema.operations import (
     GetLetter,
     LetterDetails,
     LetterPage,
+    LetterStatus,
     LetterView,
     ListLetters,
     Resolved,
@@ -142,11 +143,7 @@ class DeadLetters:
         return letter
 
     async def resolve_many(self, order: ResolveLetters) -> Resolved:
-        wanted = msgspec.structs.replace(order.wanted, status="open")
-        but = tuple(_NOT_REQUEUED) if order.action == "requeue" else ()
-        fit = await self._letters.page(
-            order.org_id, wanted, after=None, limit=order.limit + 1, but=but
-        )
+        fit = await self._fitting(order)
         letters, more = fit[: order.limit], len(fit) > order.limit
         resolutions = [self._planned(order, letter, n) for n, letter in enumerate(letters)]
         taken = [True] * len(letters)
@@ -163,6 +160,20 @@ class DeadLetters:
             last_due_ms=None if last_ms is None else self._clock.wall_ms() + last_ms,
             task_ids=tuple(one.task_id for one in done[:OPERATOR_ROWS_MAX]),
         )
+
+    async def _fitting(self, order: ResolveLetters) -> list[LetterView]:
+        """Newest first, and one more than are wanted. A discard takes refused requeues along."""
+        requeue = order.action == "requeue"
+        statuses: tuple[LetterStatus, ...] = ("open",) if requeue else ("open", "refused")
+        but = tuple(_NOT_REQUEUED) if requeue else ()
+        found: dict[UUID, LetterView] = {}
+        for status in statuses:
+            wanted = msgspec.structs.replace(order.wanted, status=status)
+            page = await self._letters.page(
+                order.org_id, wanted, after=None, limit=order.limit + 1, but=but
+            )
+            found |= {letter.task_id: letter for letter in page}
+        return [found[task_id] for task_id in sorted(found, reverse=True)[: order.limit + 1]]
 
     def _planned(self, order: ResolveLetters, letter: LetterView, place: int) -> Resolve:
         if order.action == "discard":
