@@ -332,6 +332,23 @@ async def test_a_commit_is_finished_although_its_caller_is_cancelled(db: Databas
     assert await db.fetchval_as(int, COUNT) == 1
 
 
+async def test_a_begin_whose_caller_is_cancelled_is_taken_back_quietly(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def begin() -> None:
+        async with db.transaction():
+            pytest.fail("it was cancelled before")
+
+    await db.fetchval_as(int, COUNT)  # from now on a connection is at hand
+    caller = asyncio.create_task(begin())
+    asyncio.get_running_loop().call_soon(caller.cancel)  # behind the pass that sends BEGIN
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    assert await db.fetchval_as(int, COUNT) == 0
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_waiting_too_long_for_a_connection_is_unavailable(url: str) -> None:
     tiny = await Database.open(options(url, connections_max=1, acquire_timeout_s=0.02))
 

@@ -1,5 +1,6 @@
 """A transaction: one `async with` per use case, READ COMMITTED, ended whatever happens."""
 
+import asyncio
 from contextlib import suppress
 from types import TracebackType
 from typing import Final
@@ -45,6 +46,10 @@ class TransactionScope:
         connection = await self._lending.lend()
         try:
             await _run(connection, self._count, self._begin_sql)
+        except asyncio.CancelledError:
+            # BEGIN was on its way, and begins a transaction all the same.
+            await finished(self._end(connection, failed=True))
+            raise
         except BaseException:
             await self._lending.take_back(connection, well=False)
             raise
