@@ -391,10 +391,10 @@ class Go(Recording):
         self._raises = LEFT_RAISES_MAX
         if self._end is not None and not self._end.done():
             self._end.cancel()
-        self._standing.asks.cancel()
         for task in (self._hearing, self._main, self._standing.asks.asking):
             if task is not None and not task.done():
                 task.cancel()
                 self._standing.leave()
                 await asyncio.wait((task,), timeout=UNWIND_S)
+        self._standing.leave()  # code that has ended may have branches that wait
         self._keeping.saver.close()

@@ -123,6 +123,7 @@ class Standing:
     def leave(self) -> None:
         """Whoever waits does so no more: a group that ends already passes no other cancel on."""
         self._left = True
+        self.asks.cancel()
         for waiting in (*(opened.came for opened in self._open.values()), *self._crowd):
             waiting.cancel()
         self._succession.leave()

@@ -1,6 +1,7 @@
 """A go that starts other workflows."""
 
 import asyncio
+import gc
 
 import pytest
 from msgspec import Struct
@@ -58,6 +59,31 @@ async def test_children_of_branches_are_waited_for_together() -> None:
         ("1/1", b"[1]"),
         ("2/1", b'{"amount":2}'),
     ]
+
+
+async def test_a_child_that_is_open_as_the_code_ends_is_left_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    left: list[str] = []
+
+    @workflow
+    async def hurried() -> int:
+        async def branch() -> None:
+            try:
+                await run_child(pay, 1)
+            finally:
+                left.append("left")
+
+        task = asyncio.create_task(branch())
+        done = await double(2)
+        return done if not task.done() else 0
+
+    result = await FakeEngine().run(hurried)
+    await asyncio.sleep(0)  # the branch takes its last turn
+    gc.collect()  # a task that nobody ends would be told of now
+
+    assert (result.outcome, result.result) == ("completed", b"4")
+    assert (left, caplog.messages) == (["left"], [])
 
 
 async def test_a_childs_failure_is_raised() -> None:
