@@ -215,9 +215,10 @@ async def test_a_cancel_says_what_it_did(client: httpx.AsyncClient, backend: Bac
     backend.sessions[next(iter(backend.sessions))].status = "active"
     path = f"{V1}/sessions/{session['id']}/cancel"
 
-    answers = [(await client.post(path, json={})).json()["status"] for _ in range(2)]
+    answers = [(await client.post(path, json={})).json() for _ in range(2)]
 
-    assert answers == ["cancelled", "no_op"]
+    assert [answer["status"] for answer in answers] == ["cancelled", "no_op"]
+    assert "in the background is stopped" in answers[1]["message"]
 
 
 async def test_an_engine_that_is_away_means_503(

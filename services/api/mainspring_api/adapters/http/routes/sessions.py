@@ -1,6 +1,6 @@
 """/sessions: the resource, its cancel, its tool results and its preview"""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct
@@ -45,6 +45,7 @@ from mainspring_kernel.ids import Prefix, SessionId, from_wire
 from mainspring_schema.commands import Cancel, SubmitToolResults
 
 table = RouteTable("sessions")
+_AT_REST: Final = "no turn was running; what the session has at work in the background is stopped"
 
 
 class SessionsQuery(Struct, frozen=True, kw_only=True):
@@ -177,7 +178,7 @@ async def cancel_turn(call: Call[NoBody, NoQuery]) -> Reply:
     async def work() -> Answer:
         receipt = await services.control.cancel(Cancel(org_id=call.org_id, session_id=id_))
         await cancel_below(services.store, services.control, call.org_id, id_)
-        said = "the turn is cancelled" if receipt.status == "cancelled" else "no turn was running"
+        said = "the turn is cancelled" if receipt.status == "cancelled" else _AT_REST
         return json_answer(CancelView(status=receipt.status, message=said), status=200)
 
     return reply_of(await once_elsewhere(services.store, call.org_id, call.key, work))
