@@ -17,6 +17,7 @@ from mainspring_kernel.limits import APPEND_FLIGHT_ITEMS_MAX, DELTA_GIVE_UP_S
 from mainspring_kernel.tracing import TraceContext, current_trace, use_trace
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_workstream.deltas import Anchor, DeltaBuffer, FlushInterval
+from mainspring_workstream.overweight import writable
 
 _LOG: Final = logging.getLogger(__name__)
 _KEPT: Final = frozenset({AppendVerdict.COMMITTED, AppendVerdict.DUPLICATE})
@@ -47,7 +48,8 @@ class DeltaStream:
     def add(self, channel: str, text: str) -> None:
         """Text of a channel, in the order in which the model said it."""
         if not self.refused:
-            self._flights.add(self, channel, text)
+            # What cannot be written would end the flights of all streams.
+            self._flights.add(self, channel, writable(text))
 
     async def finish(self) -> None:
         """Returns when the last fragment was answered, or after DELTA_GIVE_UP_S without answer."""

@@ -98,6 +98,18 @@ async def test_text_complete_before_its_first_flush_flies_nowhere() -> None:
         assert log.flights == []
 
 
+async def test_what_no_event_store_takes_ends_no_flight() -> None:
+    log = TroubledLog()
+    async with flying(log) as flights:
+        stream = flights.open(anchor())
+        stream.add("text", "\ud83d" + "x" * 5000)
+        await log.asked.wait()
+
+        await stream.finish()
+
+        assert [one.fragment for one in log.flights[0]] == ["?" + "x" * 5000]
+
+
 async def test_streams_that_wait_ride_one_flight() -> None:
     log = TroubledLog()
     async with flying(log) as flights:

@@ -82,6 +82,8 @@ class ProviderClient:
                         yield item
                     if (usage := call.news()) is not None:
                         yield UsageReported(usage)
+                for item in reader.rest():
+                    yield item
                 yield items.done(stream)
         except ModelFailure as error:
             raise ModelFailure(error.failure, call.usage()) from error

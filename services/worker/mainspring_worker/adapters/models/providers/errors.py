@@ -7,6 +7,7 @@ import msgspec
 import pydantic
 from pydantic_ai import exceptions as theirs
 
+from mainspring_worker.adapters.models.providers.halves import joined
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelFailure
 
@@ -48,7 +49,7 @@ def classify(error: Exception, *, started: bool, secret: str | None) -> ModelFai
 
     `secret` is taken out of the message, should a provider repeat it.
     """
-    message = str(error) or type(error).__name__
+    message = joined(str(error)) or type(error).__name__
     if secret:
         message = message.replace(secret, "…")
     return failure(

@@ -9,6 +9,7 @@ from msgspec import Struct
 from pydantic_ai.messages import ModelResponse, ThinkingPart, ToolCallPart
 
 from mainspring_schema.messages import Json
+from mainspring_worker.adapters.models.providers.halves import joined
 
 
 class Thought(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,7 +39,7 @@ def seal(response: ModelResponse) -> str | None:
     opaque = Opaque(
         thoughts=tuple(
             Thought(
-                content=None if alone else part.content,
+                content=None if alone else joined(part.content),
                 id=part.id,
                 signature=part.signature,
                 details=part.provider_details,

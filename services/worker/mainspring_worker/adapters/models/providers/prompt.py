@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from typing import Final, assert_never
 
@@ -35,6 +36,12 @@ _EFFORTS: Final[dict[str, ThinkingLevel]] = {
 }
 _ANSWER: Final = "answer"
 _IMAGE: Final = "image/png"
+_NO_TEXT: Final = "(no text)"
+_NO_OUTPUT: Final = "(no output)"
+"""Some refuse a text of white space alone: the whole prompt, and so each later one."""
+_ODD: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_NAME_CHARS_MAX: Final = 64
+"""What every provider takes as the name of a function."""
 
 
 def messages(request: ModelRequest, *, provider_name: str) -> list[theirs.ModelMessage]:
@@ -44,14 +51,15 @@ def messages(request: ModelRequest, *, provider_name: str) -> list[theirs.ModelM
     """
     made: list[theirs.ModelMessage] = []
     pending: list[theirs.ModelRequestPart] = []
+    offered = frozenset(tool.name for tool in request.tools)
     for message in request.messages:
         if isinstance(message, AssistantMessage):
             if pending:
                 made.append(theirs.ModelRequest(parts=pending))
                 pending = []
-            made.append(_response(message, request.choice.provider_id, provider_name))
+            made.append(_response(message, request.choice.provider_id, provider_name, offered))
         else:
-            pending.extend(_parts(message))
+            pending.extend(_parts(message, offered))
     # The system prompt travels as the instructions of the last request, which is where the layer
     # looks for it; no other message may carry any.
     made.append(theirs.ModelRequest(parts=pending, instructions=request.system or None))
@@ -100,7 +108,9 @@ def _tool(tool: OurTool) -> ToolDefinition:
     )
 
 
-def _parts(message: UserMessage | FactsMessage | ToolReply) -> Iterator[theirs.ModelRequestPart]:
+def _parts(
+    message: UserMessage | FactsMessage | ToolReply, offered: frozenset[str]
+) -> Iterator[theirs.ModelRequestPart]:
     match message:
         case UserMessage():
             yield theirs.UserPromptPart(content=_user_content(message))
@@ -108,8 +118,8 @@ def _parts(message: UserMessage | FactsMessage | ToolReply) -> Iterator[theirs.M
             yield theirs.UserPromptPart(content=message.text)
         case ToolReply():
             yield theirs.ToolReturnPart(
-                tool_name=message.name,
-                content=message.text,
+                tool_name=_name(message.name, offered),
+                content=message.text if message.text.strip() else _NO_OUTPUT,
                 tool_call_id=message.tool_call_id,
                 outcome="success" if message.status == "success" else "failed",
             )
@@ -122,7 +132,10 @@ def _parts(message: UserMessage | FactsMessage | ToolReply) -> Iterator[theirs.M
 def _user_content(message: UserMessage) -> str | list[theirs.UserContent]:
     parts = [_content(part) for part in message.content]
     texts = [part for part in parts if isinstance(part, str)]
-    return "\n".join(texts) if len(texts) == len(parts) else parts
+    if len(texts) < len(parts):
+        return [part for part in parts if not isinstance(part, str) or part.strip()]
+    text = "\n".join(texts)
+    return text if text.strip() else _NO_TEXT
 
 
 def _content(part: UserPart) -> theirs.UserContent:
@@ -151,20 +164,20 @@ def _image(part: ImagePart) -> theirs.UserContent:
 
 
 def _response(
-    message: AssistantMessage, provider_id: str, provider_name: str
+    message: AssistantMessage, provider_id: str, provider_name: str, offered: frozenset[str]
 ) -> theirs.ModelResponse:
     ours = message.model is not None and message.model.provider_id == provider_id
     opaque = unseal(message.thinking_signature) if ours else Opaque()
     parts: list[theirs.ModelResponsePart] = [
         _thinking(thought, message, provider_name) for thought in opaque.thoughts
     ]
-    if message.text:
+    if message.text.strip():
         parts.append(theirs.TextPart(content=message.text))
     for index, call in enumerate(message.tool_calls):
         details = opaque.calls[index] if index < len(opaque.calls) else None
         parts.append(
             theirs.ToolCallPart(
-                tool_name=call.name,
+                tool_name=_name(call.name, offered),
                 args=_arguments(call.arguments),
                 tool_call_id=call.id,
                 provider_name=provider_name if details else None,
@@ -185,6 +198,11 @@ def _thinking(
         provider_name=provider_name,
         provider_details=thought.details,
     )
+
+
+def _name(name: str, offered: frozenset[str]) -> str:
+    """What a model called by a name that is no tool's, as it may come back to it."""
+    return name if name in offered else _ODD.sub("_", name)[:_NAME_CHARS_MAX] or "_"
 
 
 def _arguments(arguments: object) -> str:
