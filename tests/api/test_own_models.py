@@ -1,6 +1,6 @@
 """An organization's own providers and models: whole lives, sealed keys, and turns that use them."""
 
-from typing import cast
+from typing import cast, get_args
 from uuid import UUID
 
 import httpx
@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from mainspring_api.adapters.http.services import Services
+from mainspring_api.adapters.http.wire.models import Driver
 from mainspring_api.domain.providers import OwnProvider
 from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_kernel.errors import NotFound
@@ -21,6 +22,7 @@ from mainspring_kernel.ids import (
     to_wire,
 )
 from mainspring_schema.agents import Prices, decode_runtime_agent
+from mainspring_worker.adapters.models.providers.driver import DRIVERS
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_agent, made_session, message
 
@@ -62,6 +64,10 @@ async def test_a_provider_lives_and_its_key_is_never_shown(client: httpx.AsyncCl
     assert changed.json() in listed.json()["data"]
     assert KEY not in read.text + changed.text + listed.text
     assert (gone.status_code, (await client.get(at)).status_code) == (204, 404)
+
+
+def test_every_driver_of_the_workers_can_be_named() -> None:
+    assert sorted(get_args(Driver)) == sorted(("llmsim", *DRIVERS))
 
 
 async def test_a_model_lives(client: httpx.AsyncClient) -> None:

@@ -18,7 +18,7 @@ from mainspring_schema.messages import Json
 
 T = TypeVar("T")
 _PUBLISHED = rfc3339(catalogue.CREATED_MS)
-Driver = Literal["llmsim", "openai", "anthropic", "gemini"]
+Driver = Literal["llmsim", "openai", "openai_completions", "anthropic", "gemini"]
 ProviderName = Annotated[str, Meta(min_length=1, max_length=100)]
 ModelName = Annotated[str, Meta(min_length=1, max_length=200)]
 Url = Annotated[str, Meta(pattern="^https?://[^\\s]+$", max_length=500)]
