@@ -46,7 +46,7 @@ def tools(desk: Desk) -> list[OpenTask]:
 
 def unclaimed(desk: Desk) -> OpenTask:
     (task,) = tools(desk)
-    return desk.change_task(task, state=TaskState.READY)
+    return desk.change_task(task, state=TaskState.READY, fence=0)
 
 
 def time_is_up(desk: Desk, after_s: float = TOOLSET_WAIT_S) -> object:
@@ -106,6 +106,23 @@ def test_a_call_that_no_worker_takes_ends_and_the_model_goes_on() -> None:
     assert closed.closing is Closing.CANCELLED
     assert (desk.state.phase, desk.state.timer_id) == (Phase.REASON, None)
     assert tools(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("effect", "told"), [("pure", "may have been called"), ("at_most_once", "was not called")]
+)
+def test_of_a_call_that_a_lost_worker_had_nobody_says_more_than_is_known(
+    effect: EffectClass, told: str
+) -> None:
+    desk = asked(effect=effect)
+    (task,) = tools(desk)
+    desk.change_task(task, state=TaskState.READY, fence=1)
+
+    time_is_up(desk)
+
+    (result,) = desk.data_of("tool.completed")
+    assert result["status"] == "timeout"
+    assert told in str(result["error"])
 
 
 def test_a_call_that_a_worker_has_is_looked_at_again() -> None:

@@ -161,4 +161,11 @@ def _give_up(turn: Turn, call: OpenCall, task: OpenTask) -> None:
     if unknown:
         turn.finish_call(call, abandoned(call, task, why))
     else:
-        turn.finish_call(call, ToolResult(status="timeout", error=f"{why}; it was not called"))
+        turn.finish_call(call, ToolResult(status="timeout", error=f"{why}; {_untold(task)}"))
+
+
+def _untold(task: OpenTask) -> str:
+    """A call that may be repeated begins without a word: only one that nobody had was not made."""
+    if task.fence == 0 or task.effect.needs_start:
+        return "it was not called"
+    return "one that had it before is gone, so it may have been called"
