@@ -99,7 +99,7 @@ class Engine:
         self._pressure = Backpressure(clock=clock, load=lambda: self._lanes.load())  # noqa: PLW0108 - made later
         self._agents, self._courses, self._clock = Agents(store), Courses(store), clock
         self._witness, self._alarms = witness(self._agents), Alarms(clock)
-        self._time, self._budgeted = DatabaseTime(clock), Budgeted(store.budgets, clock)
+        self.time, self._budgeted = DatabaseTime(clock), Budgeted(store.budgets, clock)
         self.gates = self._make_gates(gates, ids)
         self._workers = self._make_workers(ids)
         self._pusher, self._seating = self._make_pusher(), self._make_seating()
@@ -219,7 +219,7 @@ class Engine:
             attachments=self._attachments,
             lanes=self._lanes,
             clock=self._clock,
-            time=self._time,
+            time=self.time,
             witness=self._witness,
             woken=self._claimer.look,
             tallies=self._tallies,
@@ -263,7 +263,7 @@ class Engine:
             sessions=self._sessions,
             agents=self._agents,
             assignment=assignment,
-            time=self._time,
+            time=self.time,
             materials=materials,
             courses=self._courses,
             tallies=self._tallies,

@@ -164,3 +164,29 @@ async def test_a_schedule_fires_at_each_of_its_times() -> None:
 
         listed = await http.get("/api/v1/durable/workflows")
         assert [one["status"] for one in listed.json()["data"]] == ["completed"] * 3
+
+
+ASKED_FIRST = {"ref": "tool_approval", "config": {"tools": {"add": "ask"}, "expires_seconds": 900}}
+ADD = """Add.
+```llmsim
+{"turns": [{"tool_calls": [{"name": "add", "arguments": {"a": 1, "b": 2}}]}, {"text": "Well."}]}
+```"""
+
+
+async def test_an_approval_that_nobody_gives_is_over_when_its_time_is() -> None:
+    async with environment(report) as env, httpx.AsyncClient(base_url=f"{env.url}/api/v1") as http:
+        capabilities = [{"ref": "test_math"}, ASKED_FIRST]
+        made = await http.post("/sessions", json={"capabilities": capabilities})
+        url = f"/sessions/{made.json()['id']}"
+        said = {"message": {"content": [{"type": "text", "text": ADD}]}}
+        await http.post(f"{url}/messages", json=said)
+
+        await env.skip(timedelta(seconds=890))
+        before = (await http.get(f"{url}/pending")).json()["pending_approvals"]
+        await env.skip(timedelta(seconds=11))
+        events = (await http.get(f"{url}/events")).json()["data"]
+
+    assert len(before) == 1
+    (told,) = [one["data"] for one in events if one["type"] == "tool.completed"]
+    assert told["status"] == "timeout"
+    assert events[-1]["type"] == "session.idled"
