@@ -38,6 +38,17 @@ def start(tmp_path: Path) -> Iterator[Starter]:
         stack.end()
 
 
+def test_it_says_where_own_workers_attach_and_show_what_their_tools_write(start: Starter) -> None:
+    stack = start("up")
+    stack.wait_line(stacks.READY)
+
+    for variable in ("MAINSPRING_ENGINE_ADDR", "MAINSPRING_EVENTSTORE_ADDR"):
+        address = stack.wait_line(variable).split(" at ")[-1].split()[0]
+        host, port = address.split(":")
+        with socket.create_connection((host, int(port))):
+            pass
+
+
 def send_to_pid(stack: Stack, number: signal.Signals) -> None:
     stack.send(number)
 

@@ -132,8 +132,7 @@ def add_workflow(flow: argparse.ArgumentParser) -> None:
 def run_up(parsed: Arguments, settings: environment.Settings, console: Console) -> int:
     async def stay(ready: stack.Stack, supervisor: Supervisor, console: Console) -> int:
         await stack.start(ready, supervisor, console)
-        workers = ready.address("engine")
-        await welcome(settings, ready.home, console, provider=parsed.provider, workers=workers)
+        await welcome(settings, ready.home, console, provider=parsed.provider, ready=ready)
         await asyncio.Event().wait()
         return 0
 
@@ -164,7 +163,7 @@ async def welcome(
     console: Console,
     *,
     provider: str | None,
-    workers: str | None = None,
+    ready: stack.Stack | None = None,
 ) -> None:
     """The demo turn, then where things are."""
     try:
@@ -174,8 +173,10 @@ async def welcome(
         console.say(f"the demo turn failed: {problem}")
     console.say(f"API      {settings.api_url}/api/v1")
     console.say(f"browse   {settings.api_url}/api-doc")
-    if workers is not None:
-        console.say(f"workers  of your own attach at {workers} (MAINSPRING_ENGINE_ADDR)")
+    if ready is not None:
+        engine, shown = ready.address("engine"), ready.address("eventstore")
+        console.say(f"workers  of your own attach at {engine} (MAINSPRING_ENGINE_ADDR)")
+        console.say(f"         and show what tools write at {shown} (MAINSPRING_EVENTSTORE_ADDR)")
     console.say(f"logs     {folder.logs}")
     console.say("ready; Ctrl-C stops everything in order")
 
