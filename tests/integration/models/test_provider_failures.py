@@ -206,6 +206,7 @@ async def test_nobody_listening_is_transient(
         "transient",
         "provider_connection_failed",
     )
+    assert "Connect call failed" in failure.failure.message
 
 
 @each_dialect

@@ -49,12 +49,23 @@ def classify(error: Exception, *, started: bool, secret: str | None) -> ModelFai
 
     `secret` is taken out of the message, should a provider repeat it.
     """
-    message = joined(str(error)) or type(error).__name__
+    message = joined(_words(error)) or type(error).__name__
     if secret:
         message = message.replace(secret, "…")
     return failure(
         _kind(error, message.lower(), started=started), message, retry_after_ms=_retry_after(error)
     )
+
+
+def _words(error: Exception) -> str:
+    """A library's words. Of a connection that it has not got, also the reason that lies below."""
+    if not isinstance(error, theirs.ModelConnectionError):
+        return str(error)
+    below: BaseException = error
+    while (cause := below.__cause__ or below.__context__) is not None:
+        below = cause
+    said, reason = str(error), str(below)
+    return said if reason in said else f"{said.removesuffix('.')}: {reason}"
 
 
 class _Told(msgspec.Struct, frozen=True):
