@@ -268,6 +268,30 @@ async def test_an_old_empty_delta_partition_is_dropped_unless_a_turn_may_still_s
     assert await story.stream(story.delta(0, "again")) == [AppendVerdict.COMMITTED]
 
 
+async def test_weeks_that_turns_still_need_keep_no_other_one(
+    log_world: PostgresWorld, database: OwnDatabase
+) -> None:
+    store = log_world.store
+    assert isinstance(store, PostgresStore)
+    now_ms = (await store.make_partitions()).now_ms
+    week_ms = 7 * 86_400_000
+    made = "select log.make_partitions_v1({}, {})"
+    database.sql(made.format(now_ms - 50 * week_ms, now_ms))
+    for weeks in range(40, 51):
+        at_ms = now_ms - weeks * week_ms
+        turn_id = type(IDS.uuid7())(int=(at_ms << 80) | 7 << 76 | 2 << 62)
+        story = Story(log_world)
+        await story.open()
+        await story.start_turn("m1", turn_id=turn_id)
+    database.sql("analyze")
+
+    dropped = [await store.drop_partitions()]
+    database.sql("update log.store set partitions_checked_ms = 0")
+    dropped.append(await store.drop_partitions())
+
+    assert dropped == [10, 10]
+
+
 async def test_twin_and_table_write_an_anchor_alike(log_world: PostgresWorld) -> None:
     story = await Story(log_world).open()
     await story.start_turn("m1", "m2")
