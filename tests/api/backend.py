@@ -352,8 +352,12 @@ class Backend(AppealsBackend):
             if org_id == command.org_id
             and command.type in (None, view.type)
             and command.key in (None, view.key)
+            and (command.before is None or view.workflow_id.int < command.before.int)
         ]
-        return WorkflowPage(workflows=tuple(mine[: command.limit]))
+        shown, more = tuple(mine[: command.limit]), len(mine) > command.limit
+        return WorkflowPage(
+            workflows=shown, more=more, next=shown[-1].workflow_id if more else None
+        )
 
     async def signal_workflow(self, command: SignalWorkflow) -> Signalled:
         view = await self.get_workflow(

@@ -290,7 +290,16 @@ async def test_workflows_are_listed(client: httpx.AsyncClient) -> None:
     body = (await client.get(URL)).json()
 
     assert {one["id"] for one in body["data"]} == ids
-    assert body["has_more"] is False
+    assert (body["has_more"], body["next"]) == (False, None)
+
+
+async def test_a_page_says_where_the_next_one_begins(client: httpx.AsyncClient) -> None:
+    older, newer = await started(client), await started(client)
+
+    first = (await client.get(URL, params={"limit": 1})).json()
+    second = (await client.get(URL, params={"limit": 1, "before": first["next"]})).json()
+
+    assert [one["id"] for one in first["data"] + second["data"]] == [newer, older]
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ class QueryWorkflow(Struct, frozen=True, kw_only=True):
 
 
 class ListWorkflows(Struct, frozen=True, kw_only=True):
-    """Newest first. `before` is the last id of the page before; of a `key` there is one at most."""
+    """Newest first. `before` is the `next` of the page before; of a `key` there is one at most."""
 
     org_id: UUID
     type: str | None = None
@@ -288,8 +288,14 @@ class WorkflowView(Struct, frozen=True, kw_only=True):
 
 
 class WorkflowPage(Struct, frozen=True, kw_only=True):
+    """`next` is the `before` of the page that follows, where there is more.
+
+    It may be behind what was looked at in vain.
+    """
+
     workflows: tuple[WorkflowView, ...]
     more: bool = False
+    next: UUID | None = None
 
 
 WorkflowCommand = (

@@ -57,7 +57,8 @@ class Description(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """Newest first."""
+    """Newest first. `next` is the `before` of the page that follows, which may be empty."""
 
     data: tuple[Description, ...]
     has_more: bool = False
+    next: str | None = None

@@ -88,7 +88,7 @@ class Requests:
         before: str | None = None,
         limit: int = 20,
     ) -> Page:
-        """Newest first; `before` is the last id of the page before, a `key` started one at most."""
+        """Newest first; `before` is the `next` of the page before, a `key` started one at most."""
         # The type by its older name, which every version of the API knows.
         wanted = {"workflow_type": type, "status": status, "key": key, "before": before}
         query = {name: str(value) for name, value in wanted.items() if value is not None}

@@ -270,6 +270,10 @@ PLAIN_TASKS_PER_FLIGHT_MAX: Final = 1000
 """Plain tasks inserted by one statement, of as many calls as fit."""
 PLAIN_FAILURES_MAX: Final = 1000
 """Failed attempts of a plain task, whatever its own policy says: days of them."""
+LISTED_WINDOW_ROWS: Final = 500
+"""Workflows looked at together for those that run or are held, among all that wait as well."""
+LISTED_WINDOWS_MAX: Final = 8
+"""Of them for one page: some 4,000 open workflows, tens of milliseconds; the next page goes on."""
 CLOSED_WINDOW_MAX: Final = 2000
 """Tasks, whosever, that one page of ended ones reads through: no index leads to them, for it would
 cost every task of the hot path."""

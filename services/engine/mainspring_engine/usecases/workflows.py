@@ -15,14 +15,15 @@ from mainspring_engine.domain.intents import (
 )
 from mainspring_engine.domain.limits import FORK_STEPS_MAX
 from mainspring_engine.domain.routes import given_in
-from mainspring_engine.domain.rows import Outcome, TaskState
+from mainspring_engine.domain.rows import TaskState
 from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow import waiting
 from mainspring_engine.domain.workflow.charts import Chart
 from mainspring_engine.domain.workflow.forking import kept
-from mainspring_engine.domain.workflow.state import Course, Phase, WorkflowState
+from mainspring_engine.domain.workflow.state import Course
 from mainspring_engine.ports.store import Store
-from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
+from mainspring_engine.ports.workflows import WorkflowRow
+from mainspring_engine.usecases import workflow_views as views
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.courses import Courses
 from mainspring_engine.usecases.histories import input_of
@@ -34,22 +35,17 @@ from mainspring_kernel.errors import (
     MainspringError,
     NotFound,
     PayloadTooLarge,
-    StateUnreadable,
     ValidationFailed,
     WorkflowEnded,
 )
 from mainspring_kernel.limits import (
-    LIST_ROWS_MAX,
     WORKFLOW_KEY_CHARS_MAX,
     WORKFLOW_VALUE_BYTES_MAX,
 )
-from mainspring_schema.declarations import version_of
 from mainspring_schema.keys import flaw_in, flaw_of_close_bound, flaw_of_name, flaw_of_start_bound
-from mainspring_schema.tasks import WorkflowResult
 from mainspring_schema.workflows import (
     PLACE,
     CancelWorkflow,
-    Flaw,
     Fork,
     ForkWorkflow,
     GetWorkflow,
@@ -59,7 +55,6 @@ from mainspring_schema.workflows import (
     SignalWorkflow,
     Started,
     StartWorkflow,
-    Status,
     WorkflowCancelReceipt,
     WorkflowPage,
     WorkflowView,
@@ -67,13 +62,6 @@ from mainspring_schema.workflows import (
 )
 
 _KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
-_RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
-_ENDED: Final[dict[Outcome, Status]] = {
-    Outcome.COMPLETED: "completed",
-    Outcome.FAILED: "failed",
-    Outcome.SEALED: "failed",
-    Outcome.CANCELLED: "cancelled",
-}
 
 
 class Workflows:
@@ -230,7 +218,7 @@ class Workflows:
         if row is None:
             detail = "no such workflow"
             raise NotFound(detail)
-        view = _view(row)
+        view = views.view_of(row)
         if command.explain and view.status == "running":
             explanation = await self._explain(row)
             return msgspec.structs.replace(view, explanation=explanation)
@@ -243,18 +231,7 @@ class Workflows:
         return await self._queries.ask(command)
 
     async def list(self, command: ListWorkflows) -> WorkflowPage:
-        limit = min(max(1, command.limit), LIST_ROWS_MAX)
-        wanted = WorkflowFilter(
-            org_id=command.org_id,
-            type=command.type,
-            status=command.status,
-            before=command.before,
-            limit=limit + 1,
-            key=command.key,
-        )
-        views = [_view(row) for row in await self._store.workflows.list(wanted)]
-        shown = tuple(v for v in views[:limit] if command.status in (None, v.status))
-        return WorkflowPage(workflows=shown, more=len(views) > limit)
+        return await views.listed(self._store.workflows, command)
 
     async def _explain(self, row: WorkflowRow) -> str:
         """Why one that runs may not move."""
@@ -304,55 +281,6 @@ def _fork_of_declared(command: ForkWorkflow, course: Course, chart: Chart) -> Fo
         declaration=course.declaration,
         kept=kept(course, None if step is None else int(step)),
     )
-
-
-def _view(row: WorkflowRow) -> WorkflowView:
-    workflow = row.workflow
-    try:
-        state = states.decode(workflow)
-    except StateUnreadable as error:
-        # One that nobody can read here hides no other one of a list.
-        problem = f"{error.code}: {error.detail}"
-        state = WorkflowState(
-            type=row.type, key=row.key, queue=row.queue, phase=Phase.HELD, problem=problem
-        )
-    result, flaw = _outcome(row, state.problem)
-    status = _status(workflow.outcome, state.phase)
-    return WorkflowView(
-        workflow_id=workflow.id,
-        type=row.type,
-        key=row.key,
-        queue=row.queue,
-        status=status,
-        started_ms=workflow.started_ms,
-        result=result,
-        flaw=flaw,
-        waits=tuple(wait.wait for wait in row.waits if not wait.wait.is_of_cancel),
-        # One that ended keeps the phase it had: what held it then tells nobody anything.
-        explanation=state.problem if status == "held" else "",
-        parent_id=state.parent,
-        forked_from=state.source,
-        version="" if state.course is None else version_of(state.course.declaration),
-    )
-
-
-def _status(outcome: Outcome, phase: Phase) -> Status:
-    if outcome is not Outcome.RUNNING:
-        return _ENDED[outcome]
-    if phase is Phase.WAITING:
-        return "waiting"
-    return "held" if phase is Phase.HELD else "running"
-
-
-def _outcome(row: WorkflowRow, problem: str) -> tuple[bytes | None, Flaw | None]:
-    if row.outcome_body is not None:
-        kept = _RESULT.decode(row.outcome_body)
-        return (kept.result, None) if kept.outcome == "completed" else (None, kept.flaw)
-    if row.workflow.outcome in (Outcome.FAILED, Outcome.SEALED):
-        # It failed without an answer of its worker.
-        code, _, message = problem.partition(": ")
-        return None, Flaw(code=code, message=message)
-    return None, None
 
 
 def refuse(flaw: str | None) -> None:

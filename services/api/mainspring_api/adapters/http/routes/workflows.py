@@ -135,7 +135,11 @@ async def list_workflows(call: Call[NoBody, ListQuery]) -> Reply:
         )
     )
     shown = tuple(listed(view) for view in page.workflows)
-    return json_reply(WorkflowList(data=shown, has_more=page.more))
+    # An older engine does not say where to go on: behind the last one that is shown.
+    last = page.workflows[-1].workflow_id if page.more and page.workflows else None
+    after = page.next or last
+    next_ = None if after is None else to_wire(Prefix.WORKFLOW, after)
+    return json_reply(WorkflowList(data=shown, has_more=page.more, next=next_))
 
 
 @table.route("GET", "/durable/workflows/{workflow_id:str}", answer=WorkflowJson)

@@ -190,8 +190,12 @@ class ListedWorkflow(Struct, frozen=True, kw_only=True):
 
 
 class WorkflowList(Struct, frozen=True, kw_only=True):
+    """`next` is the `before` of the page that follows. A page may be short, or empty, and have it:
+    where few run among many that wait, one page looks at so many and no more."""
+
     data: tuple[ListedWorkflow, ...]
     has_more: bool
+    next: str | None
 
 
 class StateAnswer(Struct, frozen=True, kw_only=True):
