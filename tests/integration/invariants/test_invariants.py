@@ -318,3 +318,34 @@ async def test_each_fork_ends_the_open_calls_for_itself_and_once(vandal: Databas
             raise UndoneError
 
     assert found == [(), (str(OPEN),)]
+
+
+MANY = 3_000
+SLEEPING = f"""
+insert into engine.workflow (id, session_id, org_id, ordinal, state, config_hash, started_ms)
+select id, id, id, 1, '', '', 1
+from (select uuidv7() as id from generate_series(1, {MANY})) as n;
+insert into engine.timer (id, workflow_id, session_id, org_id, kind, due_at)
+select uuidv7(), w.id, w.id, w.id, 'wait', now() + interval '1 day' from engine.workflow as w;
+analyze engine.workflow, engine.timer, engine.wait, engine.task, log.head;
+"""
+
+
+async def test_timers_are_read_once_however_many_workflows_sleep(vandal: Database) -> None:
+    sleeping = Query(name="sleeping", purpose="Workflows that sleep.", sql=LOOSE + SLEEPING)
+    read = Query(
+        name="read",
+        purpose="Rows of timers that this transaction read one after the other.",
+        sql="select pg_stat_get_xact_tuples_returned('engine.timer'::regclass)::int",
+    )
+    rows = 0
+
+    with suppress(UndoneError):
+        async with vandal.transaction() as tx:
+            await tx.execute(sleeping)
+            before = await tx.fetchval_as(int, read)
+            await checks.ask(tx, INVARIANTS["running_turns_wait_for_something"])
+            rows = await tx.fetchval_as(int, read) - before
+            raise UndoneError
+
+    assert MANY <= rows < 10 * MANY

@@ -68,7 +68,7 @@ from examined;
 
 -- name: holds_belong_to_open_tasks
 -- Nothing is held for a task that has ended, and each hold says of what kind its call is.
-with examined as (
+with examined as materialized (
     select
         h.task_id,
         exists(

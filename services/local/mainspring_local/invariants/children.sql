@@ -31,7 +31,7 @@ from examined;
 -- A start, an end or a cancel between parent and child is taken once; none lies longer than a
 -- minute while engines are at work, unless it was given up after 20 tries, or its session was
 -- deleted and takes nothing any more.
-with examined as (
+with examined as materialized (
     select
         s.session_id,
         s.consumed_by is not null

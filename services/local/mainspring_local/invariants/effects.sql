@@ -2,7 +2,7 @@
 
 -- name: effects_tell_the_truth
 -- A started effect has its time and fence, and one that is done or failed has its step result.
-with examined as (
+with examined as materialized (
     select
         e.task_id,
         (e.state in (2, 3, 4, 5)) = (e.started_at is not null and e.fence > 0)

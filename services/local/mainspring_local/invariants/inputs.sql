@@ -2,7 +2,7 @@
 
 -- name: messages_have_a_turn
 -- An accepted message is an input of one turn, waits for one that goes on, or was withdrawn.
-with examined as (
+with examined as materialized (
     select
         i.message_id,
         case
@@ -30,7 +30,7 @@ from examined;
 
 -- name: keys_name_their_message
 -- An idempotency key leads to an accepted message with the same body.
-with examined as (
+with examined as materialized (
     select
         k.session_id,
         exists(
@@ -167,7 +167,7 @@ followed as (
     from named
 ),
 
-examined as (
+examined as materialized (
     select
         turn_id,
         next_model_call is null or coalesce(answered < next_model_call, false) as holds

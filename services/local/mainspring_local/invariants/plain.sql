@@ -2,7 +2,7 @@
 
 -- name: plain_tasks_are_open_or_ended
 -- A plain task that was taken in is open, cancelled, or has an attempt that ended it: none is lost.
-with examined as (
+with examined as materialized (
     select
         p.task_id,
         exists (select from engine.task as t where t.id = p.task_id)
@@ -24,7 +24,7 @@ from examined;
 
 -- name: cancelled_plain_tasks_end_with_their_cancel
 -- A plain task that was cancelled is not open, has no result, and no attempt after its cancel.
-with examined as (
+with examined as materialized (
     select
         c.task_id,
         not exists (select from engine.task as t where t.id = c.task_id)
@@ -63,7 +63,7 @@ with claims as (
     where state = 2
 ),
 
-examined as (
+examined as materialized (
     select
         p.task_id,
         exists (

@@ -2,7 +2,7 @@
 
 -- name: slots_have_what_they_began
 -- A slot that was begun has its message in its session, or its workflow, while these are kept.
-with examined as (
+with examined as materialized (
     select
         s.id,
         case

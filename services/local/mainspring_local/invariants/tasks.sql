@@ -81,7 +81,7 @@ with claims as (
     where state = 2
 ),
 
-examined as (
+examined as materialized (
     select
         r.task_id,
         not exists (
@@ -111,7 +111,7 @@ with final as (
     group by task_id
 ),
 
-examined as (
+examined as materialized (
     select
         f.task_id,
         f.times = 1
@@ -135,7 +135,7 @@ from examined;
 
 -- name: states_fit_together
 -- A leased task has a claim, a lease and a holder that attached; no other state has any.
-with examined as (
+with examined as materialized (
     select
         t.id,
         case
@@ -202,7 +202,7 @@ with recorded as (
     group by r.task_id
 ),
 
-examined as (
+examined as materialized (
     select
         a.task_id,
         count(*) filter (where a.error_code <> 'version_conflict')
@@ -245,7 +245,7 @@ from examined;
 -- name: results_end_their_attempt
 -- The attempt that a step result bears the fence of closed with it, and was not cancelled or lost.
 -- The closings are 1 result, 2 failed, 8 quarantined and 9 unknown.
-with examined as (
+with examined as materialized (
     select
         r.task_id,
         exists(
@@ -285,7 +285,7 @@ with claims as (
     where state = 2
 ),
 
-examined as (
+examined as materialized (
     select
         r.workflow_id,
         exists(
@@ -308,7 +308,7 @@ from examined;
 -- name: dead_letters_are_taken_up_by_a_later_turn
 -- What was decided about a dead letter is about one; taken up, a later turn of its session has it,
 -- or another plain task.
-with examined as (
+with examined as materialized (
     select
         r.task_id,
         d.task_id is not null
@@ -345,7 +345,7 @@ from examined;
 
 -- name: errors_are_told_of_failures
 -- What a worker told of a failure belongs to an attempt that failed (2) or was tried again (3).
-with examined as (
+with examined as materialized (
     select
         e.task_id,
         exists(

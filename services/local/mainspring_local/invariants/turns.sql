@@ -93,7 +93,7 @@ with counted as (
     group by session_id
 ),
 
-examined as (
+examined as materialized (
     select
         h.session_id,
         coalesce(c.going_on, 0) = (h.active_turn is not null)::int
@@ -138,7 +138,7 @@ with kept as (
     from engine.timer
 ),
 
-examined as (
+examined as materialized (
     select
         k.id,
         exists(
