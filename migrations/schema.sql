@@ -5128,8 +5128,10 @@ CREATE FUNCTION log.drop_delta_partitions_v1() RETURNS integer
     AS $$
 declare
     v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+    v_held bigint[];
     v_partition record;
     v_rows boolean;
+    v_tried int := 0;
     v_dropped int := 0;
 begin
     update log.store set partitions_checked_ms = v_now
@@ -5137,27 +5139,39 @@ begin
     if not found then
         return 0;
     end if;
+    -- A turn that still waits may stream again. New turns have new ids, so no lock is needed to
+    -- ask; once for all partitions, for nothing indexes which turn is active.
+    v_held := array(
+        select distinct
+            log.week_start_ms(
+                ('x' || left(replace(h.active_turn::text, '-', ''), 12))::bit(48)::bigint
+            )
+        from log.head as h
+        where h.active_turn is not null
+    );
     for v_partition in
-        select c.relname::text as name, b.week_ms
-        from pg_inherits as i
-        inner join pg_class as c on i.inhrelid = c.oid
+        -- Materialized: else the planner may read the names of all relations as weeks.
+        with week as materialized (
+            select c.relname::text as name
+            from pg_inherits as i
+            inner join pg_class as c on i.inhrelid = c.oid
+            where i.inhparent = 'log.delta'::regclass
+        )
+
+        select w.name, b.week_ms
+        from week as w
         cross join lateral (
             select (
-                extract(epoch from to_date(right(c.relname, 7), 'IYYY"w"IW')) * 1000
+                extract(epoch from to_date(right(w.name, 7), 'IYYY"w"IW')) * 1000
             )::bigint as week_ms
         ) as b
-        where i.inhparent = 'log.delta'::regclass and b.week_ms + 3 * 604800000::bigint < v_now
+        where b.week_ms + 3 * 604800000::bigint < v_now and b.week_ms <> all(v_held)
         order by b.week_ms
-        limit 10
     loop
+        exit when v_tried >= 10;
         execute format('select exists (select from log.%I)', v_partition.name) into v_rows;
-        -- A turn that still waits may stream again. New turns have new ids, so no lock is needed to
-        -- ask.
-        continue when v_rows or exists (
-            select from log.head
-            where active_turn >= log.uuid_at_ms(v_partition.week_ms)
-                and active_turn < log.uuid_at_ms(v_partition.week_ms + 604800000)
-        );
+        continue when v_rows;
+        v_tried := v_tried + 1;
         begin
             execute format('drop table log.%I', v_partition.name);
             v_dropped := v_dropped + 1;

@@ -10,7 +10,6 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
-from typing_extensions import override
 
 from mainspring_kernel import limits
 from mainspring_kernel.addresses import host_of
@@ -38,7 +37,6 @@ class _Client(Client):
         """How many pings the server has not answered."""
         return len(cast("list[object]", self._pongs))
 
-    @override
     async def _process_pong(self) -> None:
         if self._pongs and self._pongs[0].done():
             self._pongs[0] = asyncio.get_running_loop().create_future()

@@ -90,4 +90,5 @@ MIGRATIONS: Final = (
     "20261129210000_pre_engine_forgiven_deaths",
     "20261129234500_pre_shared_read_migrations",
     "20261130032500_pre_api_policies",
+    "20261130033010_pre_log_drop_partitions",
 )

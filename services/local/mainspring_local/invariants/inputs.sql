@@ -167,7 +167,7 @@ followed as (
     from named
 ),
 
-examined as materialized (
+examined as (
     select
         turn_id,
         next_model_call is null or coalesce(answered < next_model_call, false) as holds
