@@ -1,6 +1,7 @@
 """A peer that says what it likes: frames by hand over a plain socket."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -11,7 +12,8 @@ from mainspring_rpc.http2.headers import Headers, request
 from mainspring_rpc.http2.wire import Frame, FrameReader, Setting
 from tests.contract.rpc.ends import UNARY
 
-WAIT_S = 10
+WAIT_S = 60
+"""A flood takes a busy machine some seconds to read."""
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -22,7 +24,7 @@ class Raw:
         self._encoder, self.decoder = Encoder(), Decoder()
         self.heard: list[tuple[int, dict[str, str]]] = []
         """Headers and trailers of all that was read, by call."""
-        self._unread: list[Frame] = []
+        self._unread: deque[Frame] = deque()
 
     def say(self, data: bytes) -> None:
         self._writer.write(data)
@@ -41,7 +43,7 @@ class Raw:
         async with asyncio.timeout(WAIT_S):
             while True:
                 while self._unread:
-                    found = self._unread.pop(0)
+                    found = self._unread.popleft()
                     if found.kind in kinds:
                         return found
                 data = b""
@@ -61,6 +63,12 @@ class Raw:
         code = None if found is None else wire.GONE.unpack_from(found.payload)[1]
         assert await self.frame() is None, "the connection is still open"
         return code
+
+    async def taken(self) -> None:
+        """Returns once the peer has read nearly all that was said, or has closed."""
+        async with asyncio.timeout(WAIT_S):
+            with suppress(ConnectionError):
+                await self._writer.drain()
 
     async def answered(self, stream: int) -> bytes:
         """The message of the answer to a call."""
