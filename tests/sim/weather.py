@@ -21,10 +21,11 @@ them, and they miss what is away sooner; but some things need a lease that ran o
 _SHORT_S: Final = (8.0, 12.0, 16.0)
 _SESSIONS_SHORT: Final = (1, 1, 2)
 _MESSAGES_SHORT: Final = 3
-REST_S: Final = 240.0
-"""Virtual time after it in which every turn must have ended: leases, backoffs, sweeps. Not counted
-is what a circuit takes: its probes may meet what is left of a model's trouble, each time for twice
-as long."""
+REST_S: Final = 300.0
+"""Virtual time after it in which every turn must have ended: leases, backoffs, sweeps, and then the
+scheduler's next look at what it began long before, which may be a minute off. Not counted is
+what a circuit takes: its probes may meet what is left of a model's trouble, each time for twice as
+long."""
 BUDGETED_REST_S: Final = 1500.0
 """Where calls wait for each other's money, one after the other, and then for its renewal."""
 REST_S_MAX: Final = 2400.0
