@@ -63,6 +63,7 @@ class Backend(AppealsBackend):
         self.bus = True
         self.store_epoch = 1
         self.reads = 0
+        self.listed: list[EventFilter] = []
         self.submits: list[Submit] = []
         self.cancels: list[Cancel] = []
         self.waiting_calls: dict[UUID, str] = {}
@@ -195,6 +196,7 @@ class Backend(AppealsBackend):
 
     async def list(self, session_id: SessionId, org_id: OrgId, filter_: EventFilter) -> Listing:
         self._check_away()
+        self.listed.append(filter_)
         session = self.sessions.get(session_id)
         # As the event store answers: nothing, and no error, for what it does not know.
         events = session.events if session is not None and session.org_id == org_id else []

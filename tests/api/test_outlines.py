@@ -16,6 +16,7 @@ from mainspring_kernel.errors import Unavailable
 from mainspring_schema.agents import ToolDefinition
 from mainspring_schema.schedules import SchedulesOfSessions, SessionCounts
 from mainspring_schema.toolsets import Brings, Toolset
+from tests.api.backend import Backend
 from tests.api.conftest import inside
 from tests.api.operators import FakeOperator
 from tests.api.test_resources import V1, made_agent, made_session
@@ -229,3 +230,14 @@ async def test_what_cannot_be_had_together_shows_no_features(
     operator.toolsets = [msgspec.structs.replace(SHOP, tools=(taken,))]
 
     assert await told(client, session, "features") == ([], [])
+
+
+@pytest.mark.parametrize("look", ["", "/pending"])
+async def test_a_look_has_nothing_counted_that_it_does_not_show(
+    client: httpx.AsyncClient, backend: Backend, look: str
+) -> None:
+    session = await made_session(client)
+
+    assert (await client.get(f"{V1}/sessions/{session['id']}{look}")).status_code == 200
+
+    assert [filter_.counted for filter_ in backend.listed] == [False]

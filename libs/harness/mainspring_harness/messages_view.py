@@ -29,25 +29,42 @@ from mainspring_schema.events import StoredEvent, ToolCompleted
 from mainspring_schema.messages import ContentPart, ImagePart, Message, TextPart, ToolResultPart
 
 
+class MessagesView:
+    """Takes a session's events from its first on, in as many parts as they come in."""
+
+    def __init__(self) -> None:
+        self._placing = Placing()
+        self._found: dict[str, Message] = {}
+        self._taken: list[str] = []
+
+    def take(self, events: Iterable[StoredEvent]) -> None:
+        """Raises TranscriptBroken for a gap."""
+        placing, found = self._placing, self._found
+        for event in events:
+            self._taken = _taken_before(event, self._taken)
+            if event.type == "session.forked":
+                # What waited in the session that was forked waits there.
+                _leave(found, placing.inbox)
+            for placed in placing.place(event):
+                message = _show(found, placed)
+                if not isinstance(placed, Input) or placed.consumed_ms is not None:
+                    self._taken.append(message.id)
+            if rolled_back(event):
+                _leave(found, self._taken)
+            _follow(found, event)
+
+    def messages(self) -> tuple[Message, ...]:
+        """All of them, with those that wait; after the last event."""
+        for placed in self._placing.waiting():
+            _show(self._found, placed)
+        return tuple(self._found.values())
+
+
 def messages_view(events: Iterable[StoredEvent]) -> tuple[Message, ...]:
     """All messages of a session's events, from its first on. Raises TranscriptBroken for a gap."""
-    placing = Placing()
-    found: dict[str, Message] = {}
-    taken: list[str] = []
-    for event in events:
-        taken = _taken_before(event, taken)
-        if event.type == "session.forked":
-            _leave(found, placing.inbox)  # what waited in the session that was forked waits there
-        for placed in placing.place(event):
-            message = _show(found, placed)
-            if not isinstance(placed, Input) or placed.consumed_ms is not None:
-                taken.append(message.id)
-        if rolled_back(event):
-            _leave(found, taken)
-        _follow(found, event)
-    for placed in placing.waiting():
-        _show(found, placed)
-    return tuple(found.values())
+    view = MessagesView()
+    view.take(events)
+    return view.messages()
 
 
 def result_message_id(tool_call_id: str) -> str:

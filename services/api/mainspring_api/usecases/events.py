@@ -1,7 +1,7 @@
 """Reads the log by filters."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from msgspec import Struct
 
@@ -75,30 +75,41 @@ async def _check_cursors(log: Log, session_id: SessionId, cursors: Sequence[Resu
             raise CursorMismatch(msg)
 
 
-async def all_events(log: Log, org_id: OrgId, session_id: SessionId) -> Sequence[StoredEvent]:
-    """From the first on, page by page; pages of `read` are bounded in bytes too."""
-    found: list[StoredEvent] = []
-    more = True
+async def event_pages(
+    log: Log, org_id: OrgId, session_id: SessionId
+) -> AsyncIterator[Sequence[StoredEvent]]:
+    """From the first event on; pages of `read` are bounded in bytes too."""
+    seq, more = 0, True
     while more:
-        after = Position(found[-1].seq if found else 0, 0)
         page = await log.read(
-            session_id, org_id, after=after, limit=READ_ROWS_MAX, events_only=True
+            session_id, org_id, after=Position(seq, 0), limit=READ_ROWS_MAX, events_only=True
         )
-        found.extend(page.events)
+        if page.events:
+            yield page.events
+            seq = page.events[-1].seq
         more = page.more and bool(page.events)
-    return found
+
+
+async def all_events(log: Log, org_id: OrgId, session_id: SessionId) -> Sequence[StoredEvent]:
+    """For what needs them all at once."""
+    return [event async for page in event_pages(log, org_id, session_id) for event in page]
 
 
 async def summary(store: Store, log: Log, org_id: OrgId, session_id: SessionId) -> Summary:
     """Raises NotFound."""
     await check_session(store, org_id, session_id)
-    events = await all_events(log, org_id, session_id)
-    counts = Counter(event.type for event in events)
+    counts: Counter[str] = Counter()
+    first_ms: int | None = None
+    last_ms: int | None = None
+    async for events in event_pages(log, org_id, session_id):
+        counts.update(event.type for event in events)
+        first_ms = events[0].ts_ms if first_ms is None else first_ms
+        last_ms = events[-1].ts_ms
     return Summary(
-        total=len(events),
+        total=counts.total(),
         turn_count=counts["turn.started"],
         error_count=sum(counts[type_] for type_ in ERROR_TYPES),
-        first_ms=events[0].ts_ms if events else None,
-        last_ms=events[-1].ts_ms if events else None,
+        first_ms=first_ms,
+        last_ms=last_ms,
         by_type=dict(sorted(counts.items())),
     )

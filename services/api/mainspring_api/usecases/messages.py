@@ -8,8 +8,8 @@ from mainspring_api.ports.control import Control
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases.configuration import Configurations
-from mainspring_api.usecases.events import all_events, check_session
-from mainspring_harness.messages_view import messages_view
+from mainspring_api.usecases.events import check_session, event_pages
+from mainspring_harness.messages_view import MessagesView
 from mainspring_kernel.errors import ConfigurationUnknown, MainspringError
 from mainspring_kernel.ids import MessageId, OrgId, Prefix, SessionId, to_wire
 from mainspring_kernel.times import rfc3339
@@ -116,7 +116,9 @@ async def _submit(path: MessagePath, command: Submit, configuration: Configurati
 async def _committed_message(
     log: Log, org_id: OrgId, session_id: SessionId, receipt: Receipt
 ) -> Message:
-    wanted = EventFilter(types=("input.message",), after_seq=receipt.seq - 1, limit=1)
+    wanted = EventFilter(
+        types=("input.message",), after_seq=receipt.seq - 1, limit=1, counted=False
+    )
     for event in (await log.list(session_id, org_id, wanted)).events:
         if event.seq == receipt.seq:
             return _input_of(event)
@@ -135,8 +137,11 @@ async def list_all(
 ) -> tuple[tuple[Message, ...], int]:
     """Messages as a model reads them, oldest first, and how many there are. Raises NotFound."""
     await check_session(store, org_id, session_id)
-    events = await all_events(log, org_id, session_id)
-    messages = messages_view(events)
+    # Page by page: a long session's events are many times what its messages are.
+    view = MessagesView()
+    async for events in event_pages(log, org_id, session_id):
+        view.take(events)
+    messages = view.messages()
     until = None if limit is None else offset + limit
     return messages[offset:until], len(messages)
 

@@ -120,7 +120,11 @@ def _unbegun(task: SessionTask, *, now_ms: int) -> _Standing:
 
 async def _standing(log: Log, task: SessionTask, head: HeadView) -> _Standing:
     wanted = EventFilter(
-        types=(*sorted(OUTCOME_TYPES), _SAID), turn_id=task.turn_id, descending=True, limit=2
+        types=(*sorted(OUTCOME_TYPES), _SAID),
+        turn_id=task.turn_id,
+        descending=True,
+        limit=2,
+        counted=False,
     )
     events = (await log.list(SessionId(task.child_id), OrgId(task.org_id), wanted)).events
     outcome = next((event for event in events if event.type in OUTCOME_TYPES), None)

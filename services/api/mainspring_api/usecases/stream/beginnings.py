@@ -43,7 +43,9 @@ async def learn_beginning(
 async def _learn_tool(
     log: Log, org_id: OrgId, session_id: SessionId, framer: Framer, delta: StoredDelta
 ) -> None:
-    started = EventFilter(types=("tool.started",), before_seq=delta.seq + 1, limit=SSE_ANCHORS_MAX)
+    started = EventFilter(
+        types=("tool.started",), before_seq=delta.seq + 1, limit=SSE_ANCHORS_MAX, counted=False
+    )
     for event in (await log.list(session_id, org_id, started)).events:
         framer.notice(event)
     framer.tool_names.setdefault(delta.anchor, "")  # nobody looks again
@@ -54,7 +56,10 @@ async def _start_of(log: Log, org_id: OrgId, session_id: SessionId, delta: Store
         session_id,
         org_id,
         EventFilter(
-            types=("output.message.started",), before_seq=delta.seq + 1, limit=SSE_ANCHORS_MAX
+            types=("output.message.started",),
+            before_seq=delta.seq + 1,
+            limit=SSE_ANCHORS_MAX,
+            counted=False,
         ),
     )
     for event in reversed(listing.events):
