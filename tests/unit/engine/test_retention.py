@@ -1,10 +1,12 @@
 """Which records are removed, and how much of them in one pass."""
 
+from typing import cast
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from mainspring_engine.adapters.postgres.retention import PostgresRetention
 from mainspring_engine.domain.limits import (
     EXAMINED_PAGE,
     EXAMINED_PAGES_MAX,
@@ -16,6 +18,7 @@ from mainspring_engine.domain.workflow.retention import BEHIND_ALL, Keep, needle
 from mainspring_engine.domain.workflow.state import Course, WorkflowState, encode
 from mainspring_engine.ports.retention import Examined, Trim
 from mainspring_engine.usecases.retention import Retention, Trimmed
+from mainspring_postgres import Database, Query
 from mainspring_schema.tasks import WorkflowResult
 from tests.unit.engine.program import Desk
 
@@ -140,3 +143,25 @@ async def test_where_all_is_kept_nothing_is_read() -> None:
 
     assert await Retention(shelf, Keep()).sweep() == Trimmed(0, more=False)
     assert shelf.looks == []
+
+
+class Statements:
+    """A database in which no workflow has a record."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def fetch_as(self, type_: type[object], query: Query, *_: object) -> list[object]:
+        del type_
+        self.sent.append(query.name)
+        return []
+
+
+async def test_of_workflows_that_were_emptied_nothing_is_deleted_again() -> None:
+    database = Statements()
+    rows = PostgresRetention(cast("Database", cast("object", database)))
+    trims = tuple(Trim(workflow_id=UUID(int=n), bound=BEHIND_ALL) for n in range(500))
+
+    assert await rows.trim(trims, limit=RECORDS_PER_TRIM_MAX) == 0
+
+    assert database.sent == ["holding"]

@@ -1,5 +1,6 @@
 """Removing records of workflows from the wide table of schema `engine`."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -18,17 +19,23 @@ class PostgresRetention:
         return tuple(rows)
 
     async def trim(self, trims: tuple[Trim, ...], *, limit: int) -> int:
-        inputs = await self._trim(trims, limit, inputs=True)
+        holding = await self._database.fetch_as(Trim, RETENTION["holding"], *_columns(trims))
+        if not holding:
+            return 0
+        inputs = await self._trim(holding, limit, inputs=True)
         if inputs >= limit:
             return inputs
-        return inputs + await self._trim(trims, limit - inputs, inputs=False)
+        return inputs + await self._trim(holding, limit - inputs, inputs=False)
 
-    async def _trim(self, trims: tuple[Trim, ...], limit: int, *, inputs: bool) -> int:
+    async def _trim(self, trims: Sequence[Trim], limit: int, *, inputs: bool) -> int:
         return await self._database.fetchval_as(
             int,
             RETENTION["trim_records"],
-            [trim.workflow_id for trim in trims],
-            [trim.bound for trim in trims],
+            *_columns(trims),
             limit,
             inputs,
         )
+
+
+def _columns(trims: Sequence[Trim]) -> tuple[list[UUID], list[str]]:
+    return [trim.workflow_id for trim in trims], [trim.bound for trim in trims]

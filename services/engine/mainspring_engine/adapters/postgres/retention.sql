@@ -15,3 +15,16 @@ limit $2;
 -- the others; says how many.
 -- repeatable
 select engine.trim_records_v1($1::uuid[], $2::text[], $3::int, $4::boolean) as trimmed;
+
+-- name: holding
+-- Those of the workflows $1 that have records before the places $2, with these: nearly all that
+-- ended were emptied long ago, and one look for all of them costs less than a delete for each.
+-- repeatable
+select t.workflow_id, t.bound
+from unnest($1::uuid[], $2::text[]) as t (workflow_id, bound)
+where
+    exists (
+        select from engine.step_result as r
+        where r.workflow_id = t.workflow_id and r.checkpoint and r.step < t.bound
+        offset 0 -- so that no join is made of it, which may read all -- noqa: AM09
+    );
