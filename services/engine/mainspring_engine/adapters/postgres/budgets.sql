@@ -7,9 +7,27 @@ from engine.commit_budgeted_v1(
 );
 
 -- name: organizations
--- Those that have budgets.
+-- Those that have budgets: from one to the next in an index, however many budgets each has.
 -- repeatable
-select distinct org_id from engine.budget where not deleted;
+with recursive found as (
+    (
+        select b.org_id from engine.budget as b
+        where not b.deleted
+        order by b.org_id
+        limit 1
+    )
+    union all
+    select n.org_id
+    from found as f
+    cross join lateral (
+        select b.org_id from engine.budget as b
+        where not b.deleted and b.org_id > f.org_id
+        order by b.org_id
+        limit 1
+    ) as n
+)
+
+select f.org_id from found as f;
 
 -- name: over
 -- Budgets of some subjects that count, by id; what the first of them, a session, holds is told
@@ -48,7 +66,8 @@ where
 order by b.id;
 
 -- name: page
--- Budgets newest first: one by its id, those of some subjects, or of one kind of subject.
+-- Budgets newest first: one by its id, those of some subjects, or of one kind of subject. Which
+-- they are is asked in the one way of three that fits, and only then how each stands in its period.
 -- repeatable
 select
     b.id, b.org_id, b.subject_type, b.subject_id, b.currency, b.allowed, b.soft, b.balance,
@@ -60,11 +79,27 @@ select
 from engine.budget_present as b
 where
     b.org_id = $1
-    and ($2::uuid is null or b.id = $2)
     and ($3::text is null or b.subject_type = $3)
-    and (
-        cardinality($4::text[]) = 0
-        or (b.subject_type, b.subject_id) in (select * from unnest($4::text[], $5::uuid[]))
+    and b.id = any(
+        array(
+            select $2::uuid
+            union all
+            select x.id
+            from unnest($4::text[], $5::uuid[]) as s (type, id)
+            inner join engine.budget as x on s.type = x.subject_type and s.id = x.subject_id
+            where x.org_id = $1 and not x.deleted
+            union all
+            (
+                select x.id
+                from engine.budget as x
+                where
+                    $2::uuid is null and cardinality($4::text[]) = 0
+                    and x.org_id = $1 and not x.deleted
+                    and ($3::text is null or x.subject_type = $3)
+                order by x.created_at desc, x.id desc
+                limit $6
+            )
+        )
     )
 order by b.created_at desc, b.id desc
 limit $6;
