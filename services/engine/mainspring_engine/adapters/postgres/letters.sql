@@ -97,13 +97,15 @@ with due as materialized (
     from engine.resolution as r
     where
         r.workflow_id is not null and r.settled_at is null
+        and ($1::uuid[] is null or r.task_id = any($1))
+        -- Read once, for the index: of many that wait for their time only those that are due.
+        and r.due_at <= (
+            select case when $1 is null then clock_timestamp() else 'infinity' end
+        )
         and (
-            r.task_id = any($1::uuid[])
-            or (
-                $1 is null and r.due_at <= clock_timestamp()
-                and coalesce(
-                    r.tried_at < clock_timestamp() - $2::bigint * interval '1 millisecond', true
-                )
+            $1 is not null
+            or coalesce(
+                r.tried_at < clock_timestamp() - $2::bigint * interval '1 millisecond', true
             )
         )
     order by r.due_at, r.task_id
