@@ -1,6 +1,7 @@
 """Workflows over REST: start, read, wait for the result, signal, cancel."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -90,6 +91,24 @@ async def test_an_idempotency_key_is_a_key(client: httpx.AsyncClient) -> None:
 
     assert one.json()["id"] == two.json()["id"]
     assert one.json()["key"] == "k-1"
+
+
+async def test_who_repeats_a_start_that_is_waited_for_waits_for_the_same_workflow(
+    client: httpx.AsyncClient, backend: Backend
+) -> None:
+    headers = {"Idempotency-Key": "k-1"}
+    start = functools.partial(client.post, URL, json={"type": "order"}, headers=headers)
+    first = asyncio.create_task(start(params={"wait_s": 30}))
+    await backend.endings.followed.wait()
+
+    meanwhile = await start()
+    workflow_id = from_wire(Prefix.WORKFLOW, meanwhile.json()["id"])
+    backend.end_workflow(workflow_id, b'{"paid":true}')
+    later = await start(params={"wait_s": 30})
+
+    assert (meanwhile.status_code, meanwhile.json()["status"]) == (201, "running")
+    assert (await first).json() == later.json()
+    assert (later.status_code, later.json()["result"]) == (201, {"paid": True})
 
 
 @pytest.mark.parametrize("publish", [True, False], ids=["told", "lost"])

@@ -65,6 +65,12 @@ class Reported(Struct):
     result: msgspec.Raw
 
 
+class _Started(Struct):
+    """Of the kept answer to a start."""
+
+    id: str
+
+
 def _given(declaration: msgspec.Raw) -> bytes | None:
     raw = bytes(declaration)
     return None if raw == b"null" else raw
@@ -88,7 +94,9 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
 
     With `wait_s` the answer comes once it has ended, or after that.
     """
-    body, services = call.body, call.services
+    body, services, wait_s = call.body, call.services, call.query.wait_s
+    # A request with a key is waited for behind its start: who asks again waits for the same one.
+    waits_behind = call.key is not None and wait_s > 0
 
     async def work(id_: UUID) -> Answer:
         command = StartWorkflow(
@@ -107,12 +115,26 @@ async def start_workflow(call: Call[StartBody, ResultQuery]) -> Reply:
             close_within_ms=milliseconds(body.close_within_seconds),
         )
         view = await workflows.started(
-            services.control, services.endings, services.clock, command, wait_s=call.query.wait_s
+            services.control,
+            services.endings,
+            services.clock,
+            command,
+            wait_s=0.0 if waits_behind else wait_s,
         )
         return json_answer(workflow_json(view), status=201)
 
     new_id = services.ids.uuid7()
-    return reply_of(await once_under_id(services.store, call.org_id, call.key, new_id, work))
+    answer = await once_under_id(services.store, call.org_id, call.key, new_id, work)
+    return await _as_it_ends(call, answer, wait_s) if waits_behind else reply_of(answer)
+
+
+async def _as_it_ends(call: AnyCall, started: Answer, wait_s: float) -> Reply:
+    services, id_ = call.services, msgspec.json.decode(started.body, type=_Started).id
+    wanted = GetWorkflow(org_id=call.org_id, workflow_id=from_wire(Prefix.WORKFLOW, id_))
+    view = await workflows.ended(
+        services.control, services.endings, services.clock, wanted, wait_s=wait_s
+    )
+    return json_reply(workflow_json(view), status=started.status)
 
 
 async def _known(call: AnyCall, id_: UUID) -> WorkflowView:
