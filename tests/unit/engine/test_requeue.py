@@ -7,11 +7,13 @@ import pytest
 from mainspring_engine.domain.answers import TakeUp
 from mainspring_engine.domain.intents import Requeued
 from mainspring_engine.domain.rows import Outcome, TaskKind
+from mainspring_engine.domain.turn.state import Phase
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_schema.codec import pack
 from mainspring_schema.messages import Controls
 from mainspring_schema.tasks import ReasonTask
 from tests.unit.engine.desk import CONFIG, Desk
+from tests.unit.engine.family import Family
 
 TURN = UUID(int=77)
 
@@ -128,3 +130,19 @@ def test_a_letter_of_an_older_turn_is_superseded(dead: Desk) -> None:
 
     assert dead.do(requeued(dead, dead_turn=first)) is TakeUp.SUPERSEDED
     assert dead.do(requeued(dead)) is TakeUp.BEGUN
+
+
+def test_a_turn_in_the_place_of_a_childs_is_stopped_with_its_parent() -> None:
+    family = Family(joined=False)
+    family.child.died(*family.child.open(TaskKind.REASON))
+    family.parent.hears(family.child)
+    assert family.parent.links == []
+
+    family.child.do(requeued(family.child))
+    family.parent.hears(family.child)
+    assert family.parent.links == [TURN]
+    family.parent.cancel()
+    family.child.hears(family.parent)
+
+    assert family.child.turn_id == TURN
+    assert family.child.state.phase is Phase.CANCELLING

@@ -29,6 +29,8 @@ _STATES: Final[dict[str, SessionTaskState]] = {
     "turn.cancelled": "canceled",
     "turn.sealed": "failed",
 }
+_DEAD: Final = ("turn.failed", "turn.sealed")
+"""What may leave a dead letter."""
 _SAID: Final = "output.message.completed"
 PARENT_CANCELLED: Final = "the session that spawned it was cancelled"
 
@@ -38,6 +40,7 @@ class _Standing(Struct, frozen=True, kw_only=True):
     result: str | None = None
     detail: str | None = None
     ended_ms: int = 0
+    turn_id: UUID | None = None
 
 
 async def of_session(tx: Transaction, session_id: SessionId) -> Sequence[SessionTask]:
@@ -130,7 +133,10 @@ async def _standing(log: Log, task: SessionTask, head: HeadView) -> _Standing:
     outcome = next((event for event in events if event.type in OUTCOME_TYPES), None)
     if outcome is None:
         waits = head.status == "waitingfortoolresults" or head.paused
-        return _Standing(state="awaiting_input" if waits else "running")
+        return _Standing(state="awaiting_input" if waits else "running", turn_id=task.turn_id)
+    heir = await _heir(log, task) if outcome.type in _DEAD else None
+    if heir is not None:
+        return await _standing(log, structs.replace(task, turn_id=heir), head)
     said = next((event for event in events if event.type == _SAID), None)
     data = msgspec.json.decode(outcome.payload, type=_Payload).data
     return _Standing(
@@ -138,7 +144,22 @@ async def _standing(log: Log, task: SessionTask, head: HeadView) -> _Standing:
         result=None if said is None else _text(said),
         detail=data.error or data.error_code or data.reason,
         ended_ms=outcome.ts_ms,
+        turn_id=task.turn_id,
     )
+
+
+async def _heir(log: Log, task: SessionTask) -> UUID | None:
+    """The turn that takes up what the task's turn died of, where an operator wanted it."""
+    dead = None if task.turn_id is None else to_wire(Prefix.TURN, task.turn_id)
+    wanted = EventFilter(
+        types=("turn.started",), text=dead, descending=True, limit=2, counted=False
+    )
+    for event in (await log.list(SessionId(task.child_id), OrgId(task.org_id), wanted)).events:
+        source = msgspec.json.decode(event.payload, type=_Payload).data.requeued_from
+        heir = decode_payload(event.payload).context.turn_id
+        if source is not None and source.turn_id == dead and heir is not None:
+            return from_wire(Prefix.TURN, heir)
+    return None
 
 
 def _view(task: SessionTask, standing: _Standing) -> SessionTaskView:
@@ -147,7 +168,7 @@ def _view(task: SessionTask, standing: _Standing) -> SessionTaskView:
         name=task.name,
         instructions=task.instructions,
         child_session_id=to_wire(Prefix.SESSION, task.child_id),
-        turn_id=task.turn_id,
+        turn_id=standing.turn_id or task.turn_id,
         state=standing.state,
         result=standing.result,
         detail=standing.detail,
@@ -193,7 +214,12 @@ def _text(event: StoredEvent) -> str:
     return text[:TASK_RESULT_CHARS_MAX]
 
 
+class _Source(Struct):
+    turn_id: str
+
+
 class _Data(Struct):
+    requeued_from: _Source | None = None
     message: Message | None = None
     error: str | None = None
     error_code: str | None = None

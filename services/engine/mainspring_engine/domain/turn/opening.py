@@ -52,7 +52,7 @@ def open_turn(
 
 
 def _above(plan: Plan) -> SpawnedBy | None:
-    """The parent of the turn that has just ended: what that one left is its parent's affair too."""
+    """The parent of the turn that ended last: what that one left is its parent's affair too."""
     before = plan.workflow
     parent = None if before is None else states.decode(before).parent
     return None if parent is None else SpawnedBy(session_id=parent)
@@ -70,7 +70,9 @@ def take_up(plan: Plan, order: Requeued, materials: Materials, *, trace: TraceCo
         config_hash=order.config_hash,
         first_seq=plan.head.last_seq + 1,
     )
+    above = _above(plan)
     turn = _begin(plan, beginning, materials, trace)
+    links.tell_begun(turn, above)
     started: Json = {
         **facts.turn_started(turn.workflow.id, None, order.input_message_id, turn.agent),
         "requeued_from": {
