@@ -9,7 +9,7 @@ import pytest
 from mainspring_kernel.errors import MainspringError, NotFound, Unavailable
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_scheduler.domain.slots import Begins, Ended, Slot, Started, slot_key, starting
-from mainspring_scheduler.usecases.targets import REASON, SlotTargets
+from mainspring_scheduler.usecases.targets import SlotTargets
 from mainspring_schema.posting import CancelTurn, OneTurn, Posted, PostMessage, TurnState
 from mainspring_schema.workflows import (
     CancelWorkflow,
@@ -194,9 +194,9 @@ async def test_the_turn_or_the_workflow_of_a_slot_is_cancelled_and_no_other(
     await targets.cancel(of_workflow(3, GONE))
 
     assert turns.cancels == [
-        CancelTurn(turn=OneTurn(org_id=ORG, session_id=SESSION, turn_id=TURN), reason=REASON)
+        CancelTurn(turn=OneTurn(org_id=ORG, session_id=SESSION, turn_id=TURN), reason="overlap")
     ]
-    assert workflows.cancelled == [CancelWorkflow(org_id=ORG, workflow_id=FLOW, reason=REASON)]
+    assert workflows.cancelled == [CancelWorkflow(org_id=ORG, workflow_id=FLOW, reason="overlap")]
 
 
 async def test_a_slot_without_ids_is_a_bug_and_says_so(targets: SlotTargets) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_scheduler.domain.limits import SLOT_CALLS_IN_AIR_MAX
+from mainspring_scheduler.domain.planning import OVERLAP
 from mainspring_scheduler.domain.slots import Ended, Schedule, Slot, Started, asked_of, slot_key
 from mainspring_scheduler.ports.targets import Turns, Workflows
 from mainspring_schema.posting import CancelTurn, OneTurn, PostMessage, TurnState
@@ -18,7 +19,8 @@ from mainspring_schema.schedules import MessageTarget, WorkflowTarget
 from mainspring_schema.workflows import CancelWorkflow, GetWorkflow, StartWorkflow
 
 _log = logging.getLogger(__name__)
-REASON = "a later slot of its schedule takes its place"
+_REASON: Final = OVERLAP
+"""Of a cancel. The reason of a turn's is the code that its execution shows."""
 
 
 class SlotTargets:
@@ -60,10 +62,10 @@ class SlotTargets:
     async def cancel(self, slot: Slot) -> None:
         """Asks a running one to end. Raises MainspringError."""
         if slot.turn_id is not None:
-            await self._turns.cancel(CancelTurn(turn=_turn(slot), reason=REASON))
+            await self._turns.cancel(CancelTurn(turn=_turn(slot), reason=_REASON))
         else:
             cancel = CancelWorkflow(
-                org_id=slot.org_id, workflow_id=_known(slot.workflow_id), reason=REASON
+                org_id=slot.org_id, workflow_id=_known(slot.workflow_id), reason=_REASON
             )
             with suppress(NotFound):
                 await self._workflows.cancel(cancel)
