@@ -159,6 +159,8 @@ of engine, api and worker under load (measured by switching it off)."""
 
 RPC_MESSAGE_BYTES_MAX: Final = 4 * MIB
 """gRPC's own default, kept: every payload bound lies below it."""
+APPEND_FLIGHT_CHARS_MAX: Final = RPC_MESSAGE_BYTES_MAX // 8
+"""Text of one AppendMany: half a message where each character has four bytes, and room for ids."""
 RPC_TIMEOUT_S: Final = 10.0
 """An inner unary call; the longest that a client waits before 503 or 504."""
 RPC_KEEPALIVE_S: Final = 20.0

@@ -6,14 +6,18 @@ they were; their offsets make that safe. A stream that is refused sends nothing 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
-from mainspring_kernel.limits import APPEND_FLIGHT_ITEMS_MAX, DELTA_GIVE_UP_S
+from mainspring_kernel.limits import (
+    APPEND_FLIGHT_CHARS_MAX,
+    APPEND_FLIGHT_ITEMS_MAX,
+    DELTA_GIVE_UP_S,
+)
 from mainspring_kernel.tracing import TraceContext, current_trace, use_trace
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_workstream.deltas import Anchor, DeltaBuffer, FlushInterval
@@ -116,9 +120,9 @@ class Flights:
         """Until it is cancelled."""
         while True:
             flight = self._collect()
-            if flight:
-                await self._fly(flight)
-            else:
+            for portion in _portions(flight):
+                await self._fly(portion)
+            if not flight:
                 await self._until_due()
 
     async def _until_due(self) -> None:
@@ -179,6 +183,22 @@ class Flights:
                 verdicts = [AppendVerdict.GAP] * len(flight)
                 break
         _settle(flight, verdicts)
+
+
+def _portions(
+    flight: list[tuple[DeltaStream, DeltaAppend]],
+) -> Iterator[list[tuple[DeltaStream, DeltaAppend]]]:
+    """What fits into one message each: one that does not is refused, for all who ride in it."""
+    portion: list[tuple[DeltaStream, DeltaAppend]] = []
+    chars = 0
+    for stream, delta in flight:
+        chars += len(delta.fragment)
+        if portion and chars > APPEND_FLIGHT_CHARS_MAX:
+            yield portion
+            portion, chars = [], len(delta.fragment)
+        portion.append((stream, delta))
+    if portion:
+        yield portion
 
 
 def _take_trace(flight: list[tuple[DeltaStream, DeltaAppend]]) -> TraceContext | None:

@@ -10,7 +10,11 @@ import pytest
 from mainspring_kernel.clock import Clock, ManualClock, SystemClock
 from mainspring_kernel.draws import SeededDraws
 from mainspring_kernel.errors import Unavailable
-from mainspring_kernel.limits import DELTA_FLUSH_MS
+from mainspring_kernel.limits import (
+    APPEND_FLIGHT_CHARS_MAX,
+    DELTA_FLUSH_MS,
+    RPC_MESSAGE_BYTES_MAX,
+)
 from mainspring_kernel.tracing import TraceContext, current_trace, new_trace, use_trace
 from mainspring_schema.grants import AppendVerdict, DeltaAppend
 from mainspring_worker.adapters.memory import MemoryEventLog
@@ -125,6 +129,24 @@ async def test_streams_that_wait_ride_one_flight() -> None:
             await stream.finish()
 
         assert [len(flight) for flight in log.flights] == [1, 2]
+
+
+async def test_no_flight_is_more_than_a_message_holds() -> None:
+    log = TroubledLog()
+    async with flying(log) as flights:
+        log.go_on.clear()
+        first, large, other = (flights.open(anchor(n)) for n in range(3))
+        first.add("text", "x" * 5000)
+        await log.asked.wait()
+        large.add("text", "\N{GRINNING FACE}" * (2 * APPEND_FLIGHT_CHARS_MAX))
+        other.add("text", "y" * 5000)
+        log.go_on.set()
+
+        await asyncio.gather(*(stream.finish() for stream in (first, large, other)))
+
+        bytes_of = [sum(len(d.fragment.encode()) for d in flight) for flight in log.flights]
+        assert max(bytes_of) < RPC_MESSAGE_BYTES_MAX
+        assert sum(bytes_of) == 5000 + 4 * 2 * APPEND_FLIGHT_CHARS_MAX + 5000
 
 
 async def test_failed_flight_is_sent_again_as_it_was() -> None:
