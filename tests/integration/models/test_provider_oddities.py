@@ -166,3 +166,15 @@ async def test_an_output_of_white_space_is_told_as_none(
 
     assert "(no output)" in body
     assert "'text': ' '" not in body
+
+
+@pytest.mark.parametrize(
+    "said", [(), (*HELLO, AssistantMessage(message_id="message_2", text="yes"))]
+)
+async def test_a_conversation_without_anything_to_answer_is_taken(
+    drivers: dict[str, ProviderDriver], said: tuple[PromptMessage, ...]
+) -> None:
+    body = await sent(drivers, Anthropic(), said)
+
+    assert body.rfind("'role': 'user'") > body.rfind("'role': 'assistant'")
+    assert "(no text)" in body

@@ -60,6 +60,9 @@ def messages(request: ModelRequest, *, provider_name: str) -> list[theirs.ModelM
             made.append(_response(message, request.choice.provider_id, provider_name, offered))
         else:
             pending.extend(_parts(message, offered))
+    if not pending:
+        # A text of nothing is no part of the conversation, and providers want one to answer.
+        pending.append(theirs.UserPromptPart(content=_NO_TEXT))
     # The system prompt travels as the instructions of the last request, which is where the layer
     # looks for it; no other message may carry any.
     made.append(theirs.ModelRequest(parts=pending, instructions=request.system or None))
