@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
-from mainspring import Client, Handle, Step, TaskHandle, Tool, Worker, Workflow
+from mainspring import Client, Handle, Step, TaskHandle, Tool, Worker, Workflow, workflow
 from mainspring.limits import WARM_GOES_DEFAULT
 from mainspring.pausing import no_pauses
 from mainspring_api.adapters.keys import EnvironmentKeys
@@ -188,6 +188,11 @@ class Environment:
         return f"{id_}: {found.summary}"
 
 
+@workflow(name="mainspring.testing.nothing")
+async def _nothing() -> None:
+    """What the worker offers where a test has no code of its own, but agents."""
+
+
 @asynccontextmanager
 async def environment(
     *offers: "Workflow[..., object] | Step[..., object]",
@@ -197,6 +202,8 @@ async def environment(
     processes: int = 0,
 ) -> AsyncGenerator[Environment]:
     """All services over memory, empty at first, and one worker with these offers and options.
+
+    Without any, agents have what is built in.
 
     `warm=0` has each go replayed from its start, which finds code that decides otherwise.
     """
@@ -216,16 +223,15 @@ async def environment(
         )
         client = await stack.enter_async_context(Client(url_of(running), clock=clock))
         worker = Worker(
-            offers,
+            offers if offers or tools else (_nothing,),
             tools=tools,
             toolset=toolset,
             warm=warm,
             processes=processes,
             engine=running.workers.address,
         )
-        if offers or tools:
-            await stack.enter_async_context(worker)
-            await worker.attached()
+        await stack.enter_async_context(worker)
+        await worker.attached()
         yield Environment(running, service=service, clock=clock, client=client, worker=worker)
 
 

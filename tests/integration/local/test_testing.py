@@ -174,7 +174,7 @@ ADD = """Add.
 
 
 async def test_an_approval_that_nobody_gives_is_over_when_its_time_is() -> None:
-    async with environment(report) as env, httpx.AsyncClient(base_url=f"{env.url}/api/v1") as http:
+    async with environment() as env, httpx.AsyncClient(base_url=f"{env.url}/api/v1") as http:
         capabilities = [{"ref": "test_math"}, ASKED_FIRST]
         made = await http.post("/sessions", json={"capabilities": capabilities})
         url = f"/sessions/{made.json()['id']}"
