@@ -31,7 +31,7 @@ from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, HandedBack
 from mainspring_workstream.configs import Configs, ConfigUnusable
 from mainspring_workstream.exits import undisturbed
-from mainspring_workstream.overweight import is_sendable
+from mainspring_workstream.overweight import is_sendable, writable
 
 _LOG: Final = logging.getLogger("mainspring")
 QUEUE: Final = "default"
@@ -168,7 +168,7 @@ def _context(
             data={
                 "tool_call_id": payload.call_id,
                 "tool_name": payload.name,
-                "message": line[:ANNOUNCED_PROGRESS_CHARS_MAX],
+                "message": writable(line[:ANNOUNCED_PROGRESS_CHARS_MAX]),
             },
         )
         await call_on(loop, attempt.emit(told))

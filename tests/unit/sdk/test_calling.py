@@ -102,7 +102,7 @@ async def works() -> None:
 @tool(effect="pure")
 async def tells(call: ToolContext) -> None:
     """Shows a line."""
-    await call.progress("half of it")
+    await call.progress("half of \udcff")  # as the name of a file that is no UTF-8
 
 
 async def found(order: str) -> str:
@@ -272,7 +272,7 @@ async def test_a_line_of_progress_is_an_event() -> None:
 
     (event,) = emit.events
     assert event.type == "tool.progress"
-    assert (event.data["message"], event.data["tool_name"]) == ("half of it", "tells")
+    assert (event.data["message"], event.data["tool_name"]) == ("half of ?", "tells")
 
 
 @pytest.mark.parametrize(

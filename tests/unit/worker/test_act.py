@@ -158,7 +158,7 @@ async def test_tool_gets_its_stable_key() -> None:
 async def test_progress_is_an_event_of_the_session(effect_class: EffectClass) -> None:
     async def body(arguments: Json, context: ToolContext) -> ToolOutcome:
         del arguments
-        await context.progress("half way")
+        await context.progress("half way to \udcff")  # as the name of a file that is no UTF-8
         return ToolOutcome(result="done")
 
     async with bench(tools=[tool(body, effect_class=effect_class)]) as b:
@@ -173,6 +173,6 @@ async def test_progress_is_an_event_of_the_session(effect_class: EffectClass) ->
         assert emit.events[0].data == {
             "tool_call_id": "call_1",
             "tool_name": "echo",
-            "message": "half way",
+            "message": "half way to ?",
         }
         assert told.result == "done"

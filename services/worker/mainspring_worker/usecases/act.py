@@ -35,6 +35,7 @@ from mainspring_workstream import outcomes
 from mainspring_workstream.attempt import Attempt, AttemptVoid
 from mainspring_workstream.configs import Configs, ConfigUnusable
 from mainspring_workstream.flights import Flights
+from mainspring_workstream.overweight import writable
 from mainspring_workstream.showing import Shown, showing
 
 _LOG: Final = logging.getLogger(__name__)
@@ -246,7 +247,7 @@ class _Progress:
         data: Json = {
             "tool_call_id": self._payload.call_id,
             "tool_name": self._payload.name,
-            "message": message[:ERROR_TEXT_CHARS_MAX],
+            "message": writable(message[:ERROR_TEXT_CHARS_MAX]),
         }
         if self._display_name is not None:
             data["display_name"] = self._display_name
