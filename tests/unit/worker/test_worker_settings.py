@@ -17,6 +17,7 @@ GOOD = {
     [
         ("MAINSPRING_WORKER_MCP_COMMANDS", "serve 'all"),
         ("MAINSPRING_WORKER_MCP_COMMANDS", "serve; TOKEN="),
+        ("MAINSPRING_WORKER_MCP_COMMANDS", "serve; MODE= TOKEN=x serve all"),
         ("MAINSPRING_CAPABILITIES", "nowhere:IT"),
     ],
 )
