@@ -15,10 +15,15 @@ from mainspring_schema.lineage import BY_PARENT
 from mainspring_schema.session_tasks import CancelTask, MessageTask, StartCall
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_agent, made_session
-from tests.api.test_session_tasks import ORDER, Parent
+from tests.api.test_session_tasks import LOST, ORDER, Engine, Parent
 
 Json = dict[str, object]
 CALL = StartCall(name="build", tool="bash", arguments={"commands": "make"}, limit_s=900, width=2)
+
+
+@pytest.fixture
+def backend() -> Engine:
+    return Engine()
 
 
 @pytest.fixture
@@ -96,6 +101,46 @@ async def test_a_cancel_by_its_agent_says_so(parent: Parent, backend: Backend) -
 
     child: UUID = from_wire(Prefix.SESSION, task.child_session_id)
     assert [(one.session_id, one.reason) for one in backend.cancels] == [(child, BY_PARENT)]
+
+
+@pytest.mark.parametrize("by", ["agent", "person", "cancel of the session"])
+async def test_a_task_that_nobody_began_can_be_cancelled(
+    parent: Parent, client: httpx.AsyncClient, backend: Engine, services: Services, by: str
+) -> None:
+    parent.now_ms = services.clock.wall_ms()
+    backend.refusal = LOST
+    with pytest.raises(errors.Unavailable):
+        await parent.order(CALL)
+    backend.refusal = None
+    (queued,) = await parent.tasks()
+    path = f"{V1}/sessions/{Prefix.SESSION.value}_{parent.id.hex}"
+
+    match by:
+        case "agent":
+            assert (await parent.order(CancelTask(id=queued.id))).state == "canceled"
+        case "person":
+            answer = await client.post(f"{path}/tasks/{queued.id}/cancel", json={})
+            assert answer.json()["state"] == "canceled"
+        case _:
+            await client.post(f"{path}/cancel", json={})
+
+    (shown,) = await parent.tasks()
+    assert (queued.state, shown.state) == ("queued", "canceled")
+
+
+async def test_a_task_that_begins_although_it_was_cancelled_stands_as_its_log_says(
+    parent: Parent, backend: Engine
+) -> None:
+    backend.refusal = LOST
+    with pytest.raises(errors.Unavailable):
+        await parent.order(CALL, key="call")
+    backend.refusal = None
+    (queued,) = await parent.tasks()
+    await parent.order(CancelTask(id=queued.id))
+
+    again = await parent.order(CALL, key="call")
+
+    assert (again.id, again.state) == (queued.id, "running")
 
 
 async def test_people_see_which_tasks_are_background_calls(

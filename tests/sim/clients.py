@@ -259,8 +259,8 @@ async def _delete(world: World, people: People, session_id: SessionId) -> None:
             configurations=api.path.configurations, registry=door.registry,
             vault=EnvelopeVault([]), ids=door.ids,
         )  # fmt: skip
-        await cancel_below(door.store, control, DEFAULT_ORG_ID, session_id)
         now_ms = door.clock.wall_ms()
+        await cancel_below(door.store, control, DEFAULT_ORG_ID, session_id, now_ms=now_ms)
         await sessions.delete(
             door.store, control, ending, DEFAULT_ORG_ID, session_id, now_ms=now_ms
         )

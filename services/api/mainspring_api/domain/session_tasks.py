@@ -19,7 +19,7 @@ class SessionTask(Record, frozen=True, kw_only=True):
     """Its owner is the session that spawned it, its key a digest of the call's.
 
     `turn_id` is the newest turn it was given; None where that is not known yet. `work` is what the
-    wire calls its kind.
+    wire calls its kind. One that is `stopped` was cancelled before its child was told anything.
     """
 
     kind: ClassVar[str] = "session_task"
@@ -30,6 +30,7 @@ class SessionTask(Record, frozen=True, kw_only=True):
     message_id: UUID
     turn_id: UUID | None = None
     work: SessionTaskKind = "subagent"
+    stopped: bool = False
 
 
 def instructions_of(order: SpawnAgent | StartCall) -> str:

@@ -81,9 +81,10 @@ async def change(
             task = await _told(keeper, known, order.text, by, key=key, now_ms=now_ms)
         case CancelTask():
             task = await _task(keeper, held, order.id)
-            await session_tasks.cancel_turn(keeper.path.control, task, BY_PARENT)
+            store, control = keeper.store, keeper.path.control
+            task = await session_tasks.cancel(store, control, task, BY_PARENT, now_ms=now_ms)
             await session_tasks.cancel_below(
-                keeper.store, keeper.path.control, OrgId(task.org_id), SessionId(task.child_id)
+                store, control, OrgId(task.org_id), SessionId(task.child_id), now_ms=now_ms
             )
         case _:
             assert_never(order)

@@ -116,9 +116,15 @@ async def _found(
 
 def _unbegun(task: SessionTask, *, now_ms: int) -> _Standing:
     """It holds a place of its session only as long as the call that made it may come again."""
-    if now_ms - task.created_ms < TASK_BEGIN_S * 1000:
+    if task.stopped:
+        return _Standing(state="canceled", detail="it was cancelled before it began")
+    if _may_begin(task, now_ms=now_ms):
         return _Standing(state="queued")
     return _Standing(state="failed", detail="it was never begun: the call that made it was cut off")
+
+
+def _may_begin(task: SessionTask, *, now_ms: int) -> bool:
+    return now_ms - task.created_ms < TASK_BEGIN_S * 1000
 
 
 async def _standing(log: Log, task: SessionTask, head: HeadView) -> _Standing:
@@ -179,7 +185,7 @@ def _view(task: SessionTask, standing: _Standing) -> SessionTaskView:
 
 
 async def cancel_below(
-    store: Store, control: Control, org_id: OrgId, session_id: SessionId
+    store: Store, control: Control, org_id: OrgId, session_id: SessionId, *, now_ms: int
 ) -> None:
     """Cancels what the session's tasks do, and theirs; ended ones are left as they are.
 
@@ -192,14 +198,29 @@ async def cancel_below(
         if not tasks:
             return
         for task in tasks:
-            await cancel_turn(control, task, PARENT_CANCELLED)
+            await cancel(store, control, task, PARENT_CANCELLED, now_ms=now_ms)
         generation = [SessionId(task.child_id) for task in tasks]
 
 
-async def cancel_turn(control: Control, task: SessionTask, reason: str) -> None:
-    """Of the child itself; nothing happens where it is at rest."""
+async def cancel(
+    store: Store, control: Control, task: SessionTask, reason: str, *, now_ms: int
+) -> SessionTask:
+    """Of the child itself; nothing happens where it is at rest. Returns the record.
+
+    One that was not begun is put down as cancelled. If it begins all the same, its log counts.
+    """
+    org_id = OrgId(task.org_id)
     with suppress(NotFound):
-        await control.cancel(Cancel(org_id=task.org_id, session_id=task.child_id, reason=reason))
+        await control.cancel(Cancel(org_id=org_id, session_id=task.child_id, reason=reason))
+    if task.turn_id is not None or not _may_begin(task, now_ms=now_ms):
+        return task
+    async with store.transaction(org_id) as tx:
+        known = await tx.record(SessionTask, task.id, lock=True)
+        if known is None or known.turn_id is not None:
+            return known or task
+        stopped = structs.replace(known, stopped=True)
+        await tx.put_record(stopped)
+    return stopped
 
 
 def task_id(wire: str) -> UUID:

@@ -96,9 +96,10 @@ async def cancel_session_task(call: Call[NoBody, NoQuery]) -> Reply:
     async def work() -> Answer:
         async with services.store.transaction(call.org_id) as tx:
             task = await _task(call, tx, id_)
-        await session_tasks.cancel_turn(services.control, task, BY_PEOPLE)
+        store, control, now_ms = services.store, services.control, call.now_ms
+        task = await session_tasks.cancel(store, control, task, BY_PEOPLE, now_ms=now_ms)
         await session_tasks.cancel_below(
-            services.store, services.control, OrgId(task.org_id), SessionId(task.child_id)
+            store, control, OrgId(task.org_id), SessionId(task.child_id), now_ms=now_ms
         )
         found = await session_tasks.view(services.log, task, now_ms=call.now_ms)
         return json_answer(_out(found, id_), status=200)

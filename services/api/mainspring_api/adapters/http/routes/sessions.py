@@ -152,7 +152,9 @@ def patched(session: Session, body: SessionPatch, registry: Registry) -> Session
 async def delete_session(call: Call[NoBody, NoQuery]) -> Reply:
     """Deletes a session, also while a turn is at work: that and what it spawned are cancelled."""
     services = call.services
-    await cancel_below(services.store, services.control, call.org_id, session_id_of(call))
+    await cancel_below(
+        services.store, services.control, call.org_id, session_id_of(call), now_ms=call.now_ms
+    )
     ending = Ending(
         configurations=services.configurations,
         registry=services.registry,
@@ -177,7 +179,7 @@ async def cancel_turn(call: Call[NoBody, NoQuery]) -> Reply:
 
     async def work() -> Answer:
         receipt = await services.control.cancel(Cancel(org_id=call.org_id, session_id=id_))
-        await cancel_below(services.store, services.control, call.org_id, id_)
+        await cancel_below(services.store, services.control, call.org_id, id_, now_ms=call.now_ms)
         said = "the turn is cancelled" if receipt.status == "cancelled" else _AT_REST
         return json_answer(CancelView(status=receipt.status, message=said), status=200)
 
