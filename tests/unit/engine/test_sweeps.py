@@ -15,6 +15,7 @@ from mainspring_engine.domain.limits import (
     SWEEP_BATCH_ROWS_MAX,
     UNSETTLED_REST_S,
 )
+from mainspring_engine.domain.rows import Head, View
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.outside import Announcer
 from mainspring_engine.ports.store import DueTimer, Store
@@ -25,6 +26,7 @@ from mainspring_engine.usecases.sweeps import SweepKind, Sweeps, Swept
 from mainspring_kernel.clock import ManualClock
 from mainspring_kernel.errors import MainspringError, Unavailable
 from mainspring_schema.frames import Verdict
+from mainspring_schema.grants import SessionStatus
 
 
 class Rows:
@@ -139,6 +141,8 @@ class Lying:
     def __init__(self, *signals: UntakenSignal) -> None:
         self.signals = signals
         self.looks = 0
+        self.deleted: set[UUID] = set()
+        """Sessions."""
 
     @property
     def workflows(self) -> "Lying":
@@ -148,6 +152,18 @@ class Lying:
         del older_than_ms, limit
         self.looks += 1
         return self.signals
+
+    async def load(self, sessions: tuple[UUID, ...]) -> dict[UUID, View]:
+        return {
+            id_: View(
+                head=Head(
+                    session_id=id_, org_id=ORG, last_seq=1, hash=b"", ts_ms=0,
+                    status=SessionStatus.IDLE, closed=id_ in self.deleted,
+                ),
+                workflow=None,
+            )
+            for id_ in sessions
+        }  # fmt: skip
 
 
 class NoLeases:
@@ -220,6 +236,21 @@ async def test_a_cancel_that_was_given_up_is_said_in_the_log_alone(
 
     assert mail.came == []
     assert "child:cancel was given up" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(children.ENDED, 0), (children.CANCEL, 0), (children.START, 1)]
+)
+async def test_what_was_for_a_deleted_session_is_nothing_to_anybody_but_a_parent_that_waits(
+    kind: str, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail, signal = Mail(), lying(kind, tries=SIGNAL_TRIES_MAX + 1)
+    rows = Lying(signal)
+    rows.deleted.add(signal.session_id)
+
+    await bringing(rows, mail, ManualClock()).sweep(SweepKind.LEASES)
+
+    assert (len(mail.came), len(caplog.messages)) == (said, said)
 
 
 async def test_where_no_signal_lies_the_next_look_is_later() -> None:

@@ -223,6 +223,18 @@ async def test_stream_without_an_end_is_a_transient_failure() -> None:
         assert result.failure.code == "provider_stream_cut"
 
 
+async def test_a_fault_of_our_own_is_told_as_a_failure_for_each_attempt_is_paid() -> None:
+    def breaks() -> object:
+        raise ZeroDivisionError
+
+    async with bench(script=says(TextDelta("hal"), then=breaks)) as b:
+        result = await answer(b)
+
+        assert result.failure is not None
+        assert (result.failure.error_class, result.failure.code) == ("unknown", "processing_error")
+        assert result.failure.message == "the worker failed: ZeroDivisionError"
+
+
 async def test_cancel_closes_the_model_stream_and_reports_what_was_used() -> None:
     begun = asyncio.Event()
 

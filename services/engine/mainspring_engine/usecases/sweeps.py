@@ -152,7 +152,12 @@ class Sweeps:
                         kind=signal.kind,
                     )
                 )
-            else:
+        spent = [signal for signal in lost if signal.tries > SIGNAL_TRIES_MAX]
+        views = await self._store.load(tuple({one.session_id for one in spent})) if spent else {}
+        for signal in spent:
+            view = views.get(signal.session_id)
+            deleted = view is not None and view.head is not None and view.head.closed
+            if not deleted or signal.kind == children.START:  # else it is nothing to anybody
                 self._give_up(signal)
 
     def _give_up(self, signal: UntakenSignal) -> None:

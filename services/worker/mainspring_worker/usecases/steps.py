@@ -1,9 +1,11 @@
 """Which code carries out which kind of task, and the bound of what it may report."""
 
-from typing import assert_never
+import logging
+from typing import Final, assert_never
 
 import msgspec
 
+from mainspring_kernel.errors import MainspringError
 from mainspring_kernel.ids import Prefix, to_wire
 from mainspring_kernel.tracing import use_trace
 from mainspring_runtime.logs import log_fields
@@ -19,11 +21,14 @@ from mainspring_schema.tasks import (
     WorkflowTask,
 )
 from mainspring_worker.domain.limits import STEP_RESULT_BYTES_MAX
+from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.usecases.act import Acting
 from mainspring_worker.usecases.errands import Errands
 from mainspring_worker.usecases.reason import Reasoning
-from mainspring_workstream.attempt import Attempt, HandedBack
+from mainspring_workstream.attempt import Attempt, AttemptVoid, HandedBack
 from mainspring_workstream.overweight import too_large
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Steps:
@@ -44,7 +49,14 @@ class Steps:
         session = to_wire(Prefix.SESSION, attempt.task.session_id)
         turn = to_wire(Prefix.TURN, attempt.payload.turn_id)
         with use_trace(attempt.trace), log_fields(session=session, turn=turn):
-            return _packed(attempt.payload, await self._carry_out(attempt, attempt.payload))
+            try:
+                return _packed(attempt.payload, await self._carry_out(attempt, attempt.payload))
+            except (HandedBack, AttemptVoid, MainspringError):
+                raise
+            except Exception as error:
+                if not isinstance(attempt.payload, ReasonTask):
+                    raise
+                return _fault(error)
 
     async def _carry_out(
         self, attempt: Attempt, payload: ReasonTask | ToolTask
@@ -58,6 +70,13 @@ class Steps:
                 return await self._acting.carry_out(attempt, payload)
             case _:
                 assert_never(payload)
+
+
+def _fault(error: Exception) -> bytes:
+    """Of a model call that met a fault of ours: it counts, for each attempt is paid."""
+    _LOG.exception("a model call failed in the worker itself")
+    told = failure(Kind.UNKNOWN, f"the worker failed: {type(error).__name__}")
+    return pack(ReasonResult(failure=told.failure))
 
 
 def _packed(payload: ReasonTask | ToolTask, result: ReasonResult | ToolResult) -> bytes:
