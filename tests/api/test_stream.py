@@ -145,6 +145,22 @@ async def test_deltas_accumulate_and_can_be_resumed_from(
     assert "sequence" not in again[2]
 
 
+@pytest.mark.parametrize("asked", ["false", "true"])
+async def test_who_wants_no_text_so_far_has_each_fragment_alone(
+    asked: str, live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
+) -> None:
+    id_ = uuid_of(session)
+    backend.stream(id_, "message_1", "Hel", offset=0)
+
+    async with watching(live, session, f"?after_sequence=1&accumulated={asked}") as watcher:
+        found = [await watcher.frame()]
+        backend.stream(id_, "message_1", "lo", offset=3)
+        found.append(await watcher.frame())
+
+    assert [data_of(one)["delta"] for one in found] == ["Hel", "lo"]
+    assert all(("accumulated" in data_of(one)) == (asked == "true") for one in found)
+
+
 async def test_a_reset_voids_what_came_before(
     live: httpx.AsyncClient, backend: Backend, session: dict[str, object]
 ) -> None:

@@ -33,11 +33,12 @@ _LINE_ENDS: Final = (
 
 
 class Frame(Struct, frozen=True):
-    """One server-sent event and where it stands."""
+    """One server-sent event and where it stands. `fragment`: of which text it says all so far."""
 
     position: Position
     type: str
     data: bytes
+    fragment: StoredDelta | None = None
 
 
 def event_json(event: StoredEvent, *, session_id: UUID, epoch: int) -> bytes:
@@ -152,7 +153,23 @@ class Framer:
         self.streaming.add(delta)
 
     def delta(self, delta: StoredDelta) -> Frame:
-        type_, data = self._delta_data(delta, self.streaming.add(delta))
+        """With the text so far, where it is one."""
+        so_far = self.streaming.add(delta)
+        if delta.channel in TOOL_CHANNELS:
+            name = self.tool_names.get(delta.anchor, "")
+            call: Json = {"tool_call_id": delta.anchor, "tool_name": name}
+            call |= {"delta": delta.fragment, "stream": delta.channel, **_anew(delta)}
+            return self._frame(delta, "tool.output.delta", call)
+        text = {**_text(delta), "accumulated": so_far, **_anew(delta)}
+        return self._frame(delta, _type(delta), text, fragment=delta)
+
+    def alone(self, fragment: StoredDelta) -> Frame:
+        """As `delta`, of a text, without what was said before."""
+        return self._frame(fragment, _type(fragment), _text(fragment) | _anew(fragment))
+
+    def _frame(
+        self, delta: StoredDelta, type_: str, data: Json, *, fragment: StoredDelta | None = None
+    ) -> Frame:
         turn = to_wire(Prefix.TURN, delta.turn_id)
         id_ = position_wire(self.epoch, delta.seq, delta.n, self.session_id)
         body = events.frame(
@@ -163,19 +180,7 @@ class Framer:
             session_id=to_wire(Prefix.SESSION, self.session_id),
             seq=None,
         )
-        return Frame(Position(delta.seq, delta.n), type_, sse(type_, id_, body))
-
-    def _delta_data(self, delta: StoredDelta, accumulated: str) -> tuple[str, Json]:
-        turn = to_wire(Prefix.TURN, delta.turn_id)
-        if delta.channel in TOOL_CHANNELS:
-            name = self.tool_names.get(delta.anchor, "")
-            call: Json = {"tool_call_id": delta.anchor, "tool_name": name}
-            call |= {"delta": delta.fragment, "stream": delta.channel, **_anew(delta)}
-            return "tool.output.delta", call
-        text: Json = {"turn_id": turn, "message_id": delta.anchor}
-        text |= {"delta": delta.fragment, "accumulated": accumulated, **_anew(delta)}
-        thinking = delta.channel == "thinking"
-        return ("reason.thinking.delta" if thinking else "output.message.delta"), text
+        return Frame(Position(delta.seq, delta.n), type_, sse(type_, id_, body), fragment)
 
     def resync(self, before: Position, ts_ms: int) -> Frame:
         """Told once where a cursor of an older store was given: positions start anew here."""
@@ -198,6 +203,15 @@ class Framer:
         except msgspec.DecodeError:
             return
         self.tool_names[started.data.tool_call.id] = started.data.tool_call.name
+
+
+def _type(delta: StoredDelta) -> str:
+    return "reason.thinking.delta" if delta.channel == "thinking" else "output.message.delta"
+
+
+def _text(delta: StoredDelta) -> Json:
+    turn = to_wire(Prefix.TURN, delta.turn_id)
+    return {"turn_id": turn, "message_id": delta.anchor, "delta": delta.fragment}
 
 
 def _anew(delta: StoredDelta) -> Json:

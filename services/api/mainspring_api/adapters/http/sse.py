@@ -88,6 +88,7 @@ class EventStreams:
                 types=frozenset(query.types),
                 exclude=frozenset(query.exclude),
                 ends=ends,
+                accumulated=query.accumulated,
             ),
         )
         return StreamResponse(stream)

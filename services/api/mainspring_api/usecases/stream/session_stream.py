@@ -26,7 +26,8 @@ from mainspring_schema.events import StoredDelta
 class Opening(Struct, frozen=True, kw_only=True):
     """What a client asks for. `types` keeps, then `exclude` drops; empty sets do nothing.
 
-    `ends` are types behind which nothing comes: the stream ends with such an event.
+    `ends` are types behind which nothing comes: the stream ends with such an event. Without
+    `accumulated` a fragment comes without the text before it.
     """
 
     session_id: SessionId
@@ -35,6 +36,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     types: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     ends: frozenset[str] = frozenset()
+    accumulated: bool = True
 
     def shows(self, frame: Frame) -> bool:
         if self.types and frame.type not in self.types:
@@ -164,7 +166,8 @@ class SessionStream:
 
     def _notice(self, frame: Frame, parts: list[bytes]) -> None:
         if self._opening.shows(frame):
-            parts.append(frame.data)
+            fragment = None if self._opening.accumulated else frame.fragment
+            parts.append(frame.data if fragment is None else self._framer.alone(fragment).data)
         self._ended = self._ended or frame.type in self._opening.ends
 
     # ── history ─────────────────────────────────────────────────────────────────────────────

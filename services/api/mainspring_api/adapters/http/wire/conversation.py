@@ -241,10 +241,13 @@ def _cursor(
 
 
 class StreamQuery(Struct, frozen=True, kw_only=True):
+    """Each fragment of a text says all of it so far; with `accumulated=false` itself alone."""
+
     since_id: str | None = None
     after_sequence: Sequence0 | None = None
     types: Types = []
     exclude: Types = []
+    accumulated: bool = True
 
 
 def stream_resume(
