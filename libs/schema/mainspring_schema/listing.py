@@ -10,7 +10,7 @@ class EventFilter(Struct, frozen=True, kw_only=True):
 
     `after_seq` and `before_seq` are exclusive. Without `after_seq` the newest `limit` events are
     taken, with it the oldest; both come back ascending unless `descending`. Counting all that match
-    costs as much as there are: with `counted` false the total is how many came.
+    costs as much as there are: unless it is to be `counted` the total is how many came.
     """
 
     types: tuple[str, ...] = ()
@@ -29,4 +29,4 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     text: str | None = None
     descending: bool = False
     limit: int = 100
-    counted: bool = True
+    counted: bool = False

@@ -37,15 +37,15 @@ async def told(story: Story) -> Story:
 
 
 async def test_the_newest_events_come_ascending_with_the_whole_total(told: Story) -> None:
-    newest = await listed(told, EventFilter(limit=3))
+    newest = await listed(told, EventFilter(limit=3, counted=True))
 
     assert [event.seq for event in newest.events] == [8, 9, 10]
     assert newest.total == 10
 
 
 async def test_cursors_bound_the_page_but_not_the_total(told: Story) -> None:
-    after = await listed(told, EventFilter(after_seq=4, limit=2))
-    before = await listed(told, EventFilter(before_seq=4, limit=2))
+    after = await listed(told, EventFilter(after_seq=4, limit=2, counted=True))
+    before = await listed(told, EventFilter(before_seq=4, limit=2, counted=True))
     between = await seqs(told, EventFilter(after_seq=2, before_seq=6))
 
     assert [event.seq for event in after.events] == [5, 6]
@@ -70,7 +70,7 @@ async def test_descending_turns_the_page_around(told: Story) -> None:
 async def test_types_first_then_exclude(told: Story) -> None:
     types = ("tool.started", "tool.completed", "act.started")
 
-    both = await listed(told, EventFilter(types=types, exclude=("act.started",)))
+    both = await listed(told, EventFilter(types=types, exclude=("act.started",), counted=True))
     excluded = await seqs(told, EventFilter(exclude=types))
 
     assert [event.seq for event in both.events] == [5, 6]
@@ -97,7 +97,7 @@ async def test_a_turn_is_found_by_its_id(story: Story) -> None:
 
 
 async def test_context_ids_and_tool_names_are_read_from_the_payload(told: Story) -> None:
-    tool = await listed(told, EventFilter(tool_name="weather"))
+    tool = await listed(told, EventFilter(tool_name="weather", counted=True))
 
     assert [event.seq for event in tool.events] == [5, 6, 7]
     assert tool.total == 3
@@ -136,7 +136,7 @@ async def test_any_of_the_tags_matches(story: Story) -> None:
 async def test_text_is_searched_in_values_whatever_the_case(
     told: Story, text: str, expected: list[int]
 ) -> None:
-    found = await listed(told, EventFilter(text=text))
+    found = await listed(told, EventFilter(text=text, counted=True))
 
     assert [event.seq for event in found.events] == expected
     assert found.total == len(expected)
@@ -159,8 +159,8 @@ async def test_payload_filters_keep_cursors_limits_and_totals(
     ]
     await story.world.append(events, [story.head()], [])
 
-    newest = await listed(story, EventFilter(tool_name="even", limit=3))
-    oldest = await listed(story, EventFilter(tool_name="even", after_seq=5, limit=3))
+    newest = await listed(story, EventFilter(tool_name="even", limit=3, counted=True))
+    oldest = await listed(story, EventFilter(tool_name="even", after_seq=5, limit=3, counted=True))
     before = await seqs(story, EventFilter(tool_name="even", before_seq=9, limit=2))
 
     assert [event.seq for event in newest.events] == [16, 18, 20]

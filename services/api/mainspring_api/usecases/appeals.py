@@ -235,7 +235,7 @@ async def _bring(
 
 async def _known(log: Log, org_id: OrgId, session_id: SessionId, rows: int) -> dict[str, Appeal]:
     """By call, in the order in which they were asked."""
-    wanted = EventFilter(types=_TYPES, limit=rows, counted=False)
+    wanted = EventFilter(types=_TYPES, limit=rows)
     listing = await log.list(session_id, org_id, wanted)
     found: dict[str, Appeal] = {}
     for event in listing.events:

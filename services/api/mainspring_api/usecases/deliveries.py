@@ -55,11 +55,7 @@ async def _consumption(place: Place, delivery: Delivery) -> Consumption | None:
     wanted, after = to_wire(Prefix.MESSAGE, delivery.message_id), delivery.seq
     while True:
         page = EventFilter(
-            types=_TAKING,
-            turn_id=delivery.turn_id,
-            after_seq=after,
-            limit=PAGE_ROWS_MAX,
-            counted=False,
+            types=_TAKING, turn_id=delivery.turn_id, after_seq=after, limit=PAGE_ROWS_MAX
         )
         events = (await place.log.list(place.session_id, place.org_id, page)).events
         for event in events:

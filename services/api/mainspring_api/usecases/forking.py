@@ -215,6 +215,4 @@ async def _open_turn(
 async def _events(
     place: Forks, source_id: SessionId, wanted: EventFilter
 ) -> tuple[StoredEvent, ...]:
-    # Nothing is counted: that would cost as much as the session is long.
-    uncounted = structs.replace(wanted, counted=False)
-    return (await place.log.list(source_id, place.org_id, uncounted)).events
+    return (await place.log.list(source_id, place.org_id, wanted)).events

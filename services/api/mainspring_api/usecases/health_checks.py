@@ -155,7 +155,7 @@ async def _told(log: Log, check: HealthCheck, asked: Asked) -> _Told | None:
             outcome="no outcome", text="", latency_ms=0, usage=Usage(), error="session_deleted"
         )
         return _Told(answered=gone, ended_ms=check.created_ms)
-    wanted = EventFilter(types=_READ, after_seq=0, limit=1000, counted=False)
+    wanted = EventFilter(types=_READ, after_seq=0, limit=1000)
     events = (await log.list(asked.session_id, check.org_id, wanted)).events
     outcome = next((event for event in events if event.type in OUTCOME_TYPES), None)
     return None if outcome is None else _answer(events, outcome)

@@ -116,9 +116,7 @@ async def _submit(path: MessagePath, command: Submit, configuration: Configurati
 async def _committed_message(
     log: Log, org_id: OrgId, session_id: SessionId, receipt: Receipt
 ) -> Message:
-    wanted = EventFilter(
-        types=("input.message",), after_seq=receipt.seq - 1, limit=1, counted=False
-    )
+    wanted = EventFilter(types=("input.message",), after_seq=receipt.seq - 1, limit=1)
     for event in (await log.list(session_id, org_id, wanted)).events:
         if event.seq == receipt.seq:
             return _input_of(event)

@@ -78,9 +78,7 @@ async def states(log: Log, turns: Sequence[OneTurn]) -> list[TurnState]:
 
 
 async def _state(log: Log, turn: OneTurn, head: HeadView | None) -> TurnState:
-    wanted = EventFilter(
-        types=tuple(sorted(OUTCOME_TYPES)), turn_id=turn.turn_id, limit=1, counted=False
-    )
+    wanted = EventFilter(types=tuple(sorted(OUTCOME_TYPES)), turn_id=turn.turn_id, limit=1)
     listing = await log.list(SessionId(turn.session_id), OrgId(turn.org_id), wanted)
     if listing.events:
         return _told(listing.events[0])

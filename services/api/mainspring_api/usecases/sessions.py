@@ -181,7 +181,7 @@ async def get(store: Store, log: Log, org_id: OrgId, id_: SessionId) -> SessionV
 
 async def with_usage(log: Log, view: SessionView) -> SessionView:
     """The newest turn that ended says what all have used."""
-    wanted = EventFilter(types=(_IDLED,), descending=True, limit=1, counted=False)
+    wanted = EventFilter(types=(_IDLED,), descending=True, limit=1)
     session = view.session
     events = (await log.list(session.id, session.org_id, wanted)).events
     usage = None

@@ -55,7 +55,8 @@ async def of_agent(store: Store, log: Log, org_id: OrgId, ref: str) -> Stats:
 async def _turns(log: Log, org_id: OrgId, view: SessionView, at_once: asyncio.Semaphore) -> Turns:
     if view.status == "started":
         return Turns()
-    wanted = EventFilter(types=tuple(sorted(OUTCOME_TYPES)), descending=True, limit=PAGE_ROWS_MAX)
+    types = tuple(sorted(OUTCOME_TYPES))
+    wanted = EventFilter(types=types, descending=True, limit=PAGE_ROWS_MAX, counted=True)
     async with at_once:
         listing = await log.list(view.session.id, org_id, wanted)
     usage = Usage()

@@ -43,9 +43,7 @@ async def learn_beginning(
 async def _learn_tool(
     log: Log, org_id: OrgId, session_id: SessionId, framer: Framer, delta: StoredDelta
 ) -> None:
-    started = EventFilter(
-        types=("tool.started",), before_seq=delta.seq + 1, limit=SSE_ANCHORS_MAX, counted=False
-    )
+    started = EventFilter(types=("tool.started",), before_seq=delta.seq + 1, limit=SSE_ANCHORS_MAX)
     for event in (await log.list(session_id, org_id, started)).events:
         framer.notice(event)
     framer.tool_names.setdefault(delta.anchor, "")  # nobody looks again
@@ -56,10 +54,7 @@ async def _start_of(log: Log, org_id: OrgId, session_id: SessionId, delta: Store
         session_id,
         org_id,
         EventFilter(
-            types=("output.message.started",),
-            before_seq=delta.seq + 1,
-            limit=SSE_ANCHORS_MAX,
-            counted=False,
+            types=("output.message.started",), before_seq=delta.seq + 1, limit=SSE_ANCHORS_MAX
         ),
     )
     for event in reversed(listing.events):

@@ -211,7 +211,7 @@ async def get_workflow_state(call: Call[NoBody, NoQuery]) -> Reply:
     """What the workflow reported last, from what is recorded: no worker is asked."""
     id_, services = workflow_id_of(call), call.services
     await services.control.get_workflow(GetWorkflow(org_id=call.org_id, workflow_id=id_))
-    newest = EventFilter(types=("workflow.reported",), limit=1, descending=True, counted=False)
+    newest = EventFilter(types=("workflow.reported",), limit=1, descending=True)
     listing = await services.log.list(SessionId(id_), call.org_id, newest)
     if not listing.events:
         return json_reply(StateAnswer(state=None, reported_at=None))

@@ -218,6 +218,7 @@ def _event_filter(
         text=query.q,
         descending=query.order_desc,
         limit=min(query.limit, limits.PAGE_ROWS_MAX),
+        counted=True,
     )
 
 
