@@ -83,9 +83,6 @@ async def change(
             task = await _task(keeper, held, order.id)
             store, control = keeper.store, keeper.path.control
             task = await session_tasks.cancel(store, control, task, BY_PARENT, now_ms=now_ms)
-            await session_tasks.cancel_below(
-                store, control, OrgId(task.org_id), SessionId(task.child_id), now_ms=now_ms
-            )
         case _:
             assert_never(order)
     return await session_tasks.view(keeper.path.log, task, now_ms=now_ms)

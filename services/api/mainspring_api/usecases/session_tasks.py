@@ -89,7 +89,6 @@ async def beginning(log: Log, task: SessionTask) -> Beginning | None:
         text=to_wire(Prefix.MESSAGE, task.message_id),
         after_seq=0,
         limit=2,
-        counted=False,
     )
     events = (await log.list(SessionId(task.child_id), OrgId(task.org_id), wanted)).events
     if not events:
@@ -129,11 +128,7 @@ def _may_begin(task: SessionTask, *, now_ms: int) -> bool:
 
 async def _standing(log: Log, task: SessionTask, head: HeadView) -> _Standing:
     wanted = EventFilter(
-        types=(*sorted(OUTCOME_TYPES), _SAID),
-        turn_id=task.turn_id,
-        descending=True,
-        limit=2,
-        counted=False,
+        types=(*sorted(OUTCOME_TYPES), _SAID), turn_id=task.turn_id, descending=True, limit=2
     )
     events = (await log.list(SessionId(task.child_id), OrgId(task.org_id), wanted)).events
     outcome = next((event for event in events if event.type in OUTCOME_TYPES), None)
@@ -157,9 +152,7 @@ async def _standing(log: Log, task: SessionTask, head: HeadView) -> _Standing:
 async def _heir(log: Log, task: SessionTask) -> UUID | None:
     """The turn that takes up what the task's turn died of, where an operator wanted it."""
     dead = None if task.turn_id is None else to_wire(Prefix.TURN, task.turn_id)
-    wanted = EventFilter(
-        types=("turn.started",), text=dead, descending=True, limit=2, counted=False
-    )
+    wanted = EventFilter(types=("turn.started",), text=dead, descending=True, limit=2)
     for event in (await log.list(SessionId(task.child_id), OrgId(task.org_id), wanted)).events:
         source = msgspec.json.decode(event.payload, type=_Payload).data.requeued_from
         heir = decode_payload(event.payload).context.turn_id
@@ -198,11 +191,21 @@ async def cancel_below(
         if not tasks:
             return
         for task in tasks:
-            await cancel(store, control, task, PARENT_CANCELLED, now_ms=now_ms)
+            await _cancel(store, control, task, PARENT_CANCELLED, now_ms=now_ms)
         generation = [SessionId(task.child_id) for task in tasks]
 
 
 async def cancel(
+    store: Store, control: Control, task: SessionTask, reason: str, *, now_ms: int
+) -> SessionTask:
+    """Cancels it and what its tasks do. Returns the record."""
+    task = await _cancel(store, control, task, reason, now_ms=now_ms)
+    org_id, child_id = OrgId(task.org_id), SessionId(task.child_id)
+    await cancel_below(store, control, org_id, child_id, now_ms=now_ms)
+    return task
+
+
+async def _cancel(
     store: Store, control: Control, task: SessionTask, reason: str, *, now_ms: int
 ) -> SessionTask:
     """Of the child itself; nothing happens where it is at rest. Returns the record.

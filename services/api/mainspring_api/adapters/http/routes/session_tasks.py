@@ -20,7 +20,7 @@ from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import session_tasks
 from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once_elsewhere
-from mainspring_kernel.ids import OrgId, Prefix, SessionId, to_wire
+from mainspring_kernel.ids import Prefix, SessionId, to_wire
 from mainspring_kernel.times import rfc3339
 from mainspring_schema.session_tasks import SessionTaskState, SessionTaskView
 
@@ -96,11 +96,8 @@ async def cancel_session_task(call: Call[NoBody, NoQuery]) -> Reply:
     async def work() -> Answer:
         async with services.store.transaction(call.org_id) as tx:
             task = await _task(call, tx, id_)
-        store, control, now_ms = services.store, services.control, call.now_ms
-        task = await session_tasks.cancel(store, control, task, BY_PEOPLE, now_ms=now_ms)
-        await session_tasks.cancel_below(
-            store, control, OrgId(task.org_id), SessionId(task.child_id), now_ms=now_ms
-        )
+        store, control = services.store, services.control
+        task = await session_tasks.cancel(store, control, task, BY_PEOPLE, now_ms=call.now_ms)
         found = await session_tasks.view(services.log, task, now_ms=call.now_ms)
         return json_answer(_out(found, id_), status=200)
 
