@@ -1,7 +1,7 @@
 """How a go's own ends are told: an exception of the code, a record that does not fit."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -56,16 +56,16 @@ def left(
     waits: tuple[Wait, ...],
     steps: tuple[StepRecord, ...],
     *,
-    untaken: tuple[Wait, ...],
+    untaken: Callable[[], tuple[Wait, ...]],
 ) -> WorkflowResult:
     """The code stands: at a record that does not fit, before it begins anew, or where it waits.
 
-    `untaken`: where a signal may lie that it never took.
+    `untaken` says where a signal may lie that it never took.
     """
     if isinstance(why, Mismatch):
         return WorkflowResult(outcome="held", steps=steps, mismatch=why)
     if why is not None:
-        return WorkflowResult(outcome="renewed", result=why, steps=steps, waits=untaken)
+        return WorkflowResult(outcome="renewed", result=why, steps=steps, waits=untaken())
     return WorkflowResult(outcome="suspended", steps=steps, waits=waits)
 
 

@@ -179,7 +179,7 @@ class Go(Recording):
         steps = self._keeping.saver.rest()
         if stands:
             waits = self._open.told(self._standing.found)
-            ended = left(why, waits, steps, untaken=self._unclaimed.places())
+            ended = left(why, waits, steps, untaken=self._unclaimed.places)
         else:
             ended = await end_of(self._workflow, main, steps, cancelled=self._heard)
         return self._unless_other(ended)
