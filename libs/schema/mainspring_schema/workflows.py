@@ -60,6 +60,10 @@ class StepRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     after: tuple[str, ...] = ()
 
 
+read_record: Final = msgspec.msgpack.Decoder(StepRecord).decode
+"""Of a step's kept body. Raises msgspec.MsgspecError."""
+
+
 class ChildStart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Another workflow that a workflow starts.
 

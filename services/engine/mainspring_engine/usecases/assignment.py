@@ -28,10 +28,9 @@ from mainspring_schema.events import StoredEvent
 from mainspring_schema.frames import Held
 from mainspring_schema.stream import LogBatch
 from mainspring_schema.wake import WorkflowEnded
-from mainspring_schema.workflows import StepRecord
+from mainspring_schema.workflows import read_record
 
 _ENDS: Final = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
-_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
 class Assignment:
@@ -151,6 +150,6 @@ class Assignment:
             task_id = states.decode_state(change.state).task_id
             if task_id is None:
                 continue
-            steps = tuple(_STEP.decode(step.body) for step in found)
+            steps = tuple(read_record(step.body) for step in found)
             if not self._attachments.news(change.id, task_id, steps):
                 self._announcer.recorded(change.id, task_id)

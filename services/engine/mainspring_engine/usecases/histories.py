@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -15,10 +14,9 @@ from mainspring_engine.ports.workflows import RecordedPage
 from mainspring_engine.usecases.attachments import Attachment
 from mainspring_kernel.errors import Conflict, Unavailable
 from mainspring_schema.frames import Held, History, HistoryWanted
-from mainspring_schema.workflows import INPUT_STEP, StepRecord, prefix_of
+from mainspring_schema.workflows import INPUT_STEP, prefix_of, read_record
 
 _log = logging.getLogger(__name__)
-_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
 class _Questions:
@@ -98,7 +96,7 @@ class Histories:
         try:
             check_wanted(wanted)
             page = await self._page(task.workflow_id, wanted)
-            steps = tuple(_STEP.decode(body) for body in page.bodies)
+            steps = tuple(read_record(body) for body in page.bodies)
         except msgspec.MsgspecError as error:
             _log.warning("a history was refused to %s: %s", attachment.incarnation, error)
             attachment.outbox.lost(wanted.held)
@@ -133,4 +131,4 @@ async def input_of(store: Store, workflow_id: UUID, generation: int) -> bytes:
     if not found:
         detail = "its records were removed: they are kept only so long"
         raise Conflict(detail)
-    return _STEP.decode(found[0]).result
+    return read_record(found[0]).result

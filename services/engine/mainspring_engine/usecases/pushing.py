@@ -1,10 +1,8 @@
 """Hands claimed tasks to the workers they were claimed for."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
-
-import msgspec
 
 from mainspring_engine.domain.changes import Changes, Claim, NewTask
 from mainspring_engine.domain.limits import AGE_TOLD_S
@@ -21,9 +19,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_kernel.ids import uuid7_ms
 from mainspring_kernel.tracing import TraceContext, span_id_for
 from mainspring_schema.frames import Config, Held, StepProgress, Task
-from mainspring_schema.workflows import StepRecord
-
-_STEP: Final = msgspec.msgpack.Decoder(StepRecord)
+from mainspring_schema.workflows import StepRecord, read_record
 
 
 class Origin(NamedTuple):
@@ -187,7 +183,7 @@ def _recorded(changes: Changes) -> tuple[StepRecord, ...] | None:
     """All that is recorded of a workflow that starts here; of others the worker asks."""
     if changes.start is None or changes.start.copied is not None:
         return None
-    return tuple(_STEP.decode(step.body) for step in changes.steps)
+    return tuple(read_record(step.body) for step in changes.steps)
 
 
 def _held_task(task: NewTask, changes: Changes, now_s: float) -> HeldTask:

@@ -193,6 +193,8 @@ class Going:
             )
         )
 
+    # ── time ────────────────────────────────────────────────────────────────────────────────────
+
     def timer(self, kind: str, delay_ms: int) -> UUID:
         timer_id = self.ids.uuid7()
         self.plan.timers.append(

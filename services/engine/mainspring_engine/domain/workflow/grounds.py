@@ -11,10 +11,9 @@ from mainspring_engine.domain.workflow.going import Going
 from mainspring_engine.domain.workflow.state import Course
 from mainspring_schema.declarations import OfInput, OfStep
 from mainspring_schema.tasks import PlainResult
-from mainspring_schema.workflows import INPUT_STEP, StepRecord
+from mainspring_schema.workflows import INPUT_STEP, read_record
 
 _RESULT: Final = msgspec.msgpack.Decoder(PlainResult)
-_RECORD: Final = msgspec.msgpack.Decoder(StepRecord)
 
 
 class Ended(NamedTuple):
@@ -41,9 +40,9 @@ def values(going: Going, chart: Chart, ended: Ended | None) -> Values:
                 return ended.result
             body = _body(going, str(reference.step))
             is_wait = chart.step(reference.step).wait is not None
-            return _RECORD.decode(body).result if is_wait else _RESULT.decode(body).result
+            return read_record(body).result if is_wait else _RESULT.decode(body).result
         if not parameters:
-            record = _RECORD.decode(_body(going, INPUT_STEP))
+            record = read_record(_body(going, INPUT_STEP))
             parameters.update(given(chart.declaration, record.result))
         return parameters[reference.name]
 

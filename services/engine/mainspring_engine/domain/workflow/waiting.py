@@ -25,12 +25,12 @@ from mainspring_schema.workflows import (
     carried_of,
     order_of,
     prefix_of,
+    read_record,
 )
 
 _FINDS_PER_MS = 1000
 """More than an engine finds of one workflow in a millisecond."""
 
-_RECORD = msgspec.msgpack.Decoder(StepRecord)
 TIMER_WAIT = "wait"
 
 
@@ -182,7 +182,7 @@ def hear_again(going: Going, *, hears: bool) -> None:
 def untaken(going: Going, waits: tuple[Wait, ...]) -> list[StepRecord]:
     """What came to waits whose code did not come to it, oldest first."""
     bodies = _recorded(going, [wait.step for wait in waits])
-    records = (_RECORD.decode(body) for body in bodies.values())
+    records = (read_record(body) for body in bodies.values())
     signals = (one for one in records if one.kind == "signal" and one.flaw is None)
     return sorted(signals, key=lambda one: one.nth)
 
