@@ -52,6 +52,8 @@ HEADS_PER_CALL_MAX: Final = 5000
 TOOL_RESULT_INLINE_BYTES_MAX: Final = 64 * KIB
 """A larger tool result is kept as a file and shown in part, so that prompts and events stay
 small."""
+TOOL_IMAGES_BYTES_MAX: Final = 896 * KIB
+"""Images of one tool result as base64: with its text they fit one event. The others are files."""
 TOOL_RESULT_BYTES_MAX: Final = 3 * MIB
 """What is kept of a tool's result: with its envelope one rpc message. The rest is cut."""
 PARTITIONS_AHEAD_MS: Final = 14 * 24 * 3600 * 1000

@@ -133,6 +133,8 @@ class ModelChoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Asked in turn where this one fails; theirs are not followed."""
     prices: Prices | None = None
     """None where nobody has said what it costs."""
+    sees: bool | None = None
+    """Whether it reads images; None where nobody has said."""
 
     def in_turn(self, failures: int) -> tuple[int, "ModelChoice"]:
         """Whom an attempt asks, and its place: each failure leads on to the next, round and round.

@@ -11,7 +11,7 @@ from msgspec import Struct
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.events import Usage
 from mainspring_schema.lineage import ChildTurn
-from mainspring_schema.messages import Controls, Json
+from mainspring_schema.messages import Controls, ImagePart, Json
 from mainspring_schema.workflows import Flaw, Mismatch, StepRecord, Wait
 
 ErrorClass = Literal[
@@ -225,6 +225,9 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
 
     `unread`: nobody has held it against the agent's rules and the bound of an event yet, for the
     worker that made the call cannot; a worker of the house does (`ToolTask.brought`).
+
+    `images` are shown beside `result`, which names each; an engine that does not know of them has
+    the names alone.
     """
 
     status: Literal["success", "error", "timeout", "cancelled", "unknown"]
@@ -235,6 +238,7 @@ class ToolResult(Struct, frozen=True, kw_only=True, tag="tool"):
     joins: ChildTurn | None = None
     unread: bool = False
     judged: Judged | None = None
+    images: tuple[ImagePart, ...] = ()
 
 
 class WorkflowResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="workflow"):

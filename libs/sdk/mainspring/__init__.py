@@ -38,6 +38,7 @@ from mainspring.fleet import Fleet
 from mainspring.handles import Handle
 from mainspring.heartbeats import heartbeat, heartbeat_details
 from mainspring.here import step_info
+from mainspring.images import Image
 from mainspring.queries import on_query
 from mainspring.retries import NO_RETRY, Retry
 from mainspring.tasks import TaskHandle
@@ -62,6 +63,7 @@ __all__ = [
     "Handle",
     "HeartbeatTimedOut",
     "Hook",
+    "Image",
     "InitialFile",
     "NotDone",
     "NotInStep",

@@ -11,6 +11,7 @@ import msgspec
 from mainspring.crossing import call_on
 from mainspring.errors import NotDone, ToolError, Unserializable
 from mainspring.ferry import Ferry
+from mainspring.images import taken_out
 from mainspring.saying import said
 from mainspring.showing import Output, Road
 from mainspring.tools import Tool, ToolContext
@@ -220,6 +221,7 @@ async def _ask(
 
 def _succeeded(payload: ToolTask, value: object) -> ToolResult:
     """What this worker cannot hold against the agent's rules and bounds another one does."""
+    value, images = taken_out(value)
     try:
         body = encode(value)
     except Unserializable as error:
@@ -229,8 +231,9 @@ def _succeeded(payload: ToolTask, value: object) -> ToolResult:
     if not is_sendable(result):
         message = "what the tool returned holds a whole number over 64 bits: return it as text"
         return outcomes.error(message, "tool_result_invalid")
-    unread = payload.guarded or len(body) > ANNOUNCED_RESULT_PLAIN_BYTES_MAX
-    return ToolResult(status="success", result=result, unread=unread)
+    small = len(body) <= ANNOUNCED_RESULT_PLAIN_BYTES_MAX and not images
+    unread = payload.guarded or not small
+    return ToolResult(status="success", result=result, unread=unread, images=images)
 
 
 def _told(payload: ToolTask, error: Exception) -> ToolResult:

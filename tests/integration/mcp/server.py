@@ -33,6 +33,7 @@ SEEN: list[ContentBlock] = [
     ResourceLink(uri="file:///more", name="more"),
     AudioContent(data="cG5n", mime_type="audio/wav"),
 ]
+PNG = b"\x89PNG\r\n\x1a\n and more"
 FLOOD = "x" * (5 * 1024 * 1024)
 
 
@@ -83,7 +84,7 @@ def _good(made: MCPServer, seen: Seen) -> None:
 
     @made.tool(description="Draws.")
     def draw() -> Image:
-        return Image(data=b"png", format="png")
+        return Image(data=PNG, format="png")
 
     @made.tool(description="Reads.", structured_output=False)
     def look() -> list[ContentBlock]:

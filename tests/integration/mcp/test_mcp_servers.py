@@ -5,6 +5,7 @@ import contextlib
 import os
 import select
 import sys
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import NamedTuple
 from uuid import UUID
@@ -14,6 +15,7 @@ from msgspec import structs
 
 from mainspring_schema.agents import NetworkAccess
 from mainspring_schema.mcp import McpServer
+from mainspring_schema.messages import ImagePart
 from mainspring_worker.adapters.builtin_tools.web.connecting import Connector
 from mainspring_worker.adapters.mcp import connection, processes
 from mainspring_worker.adapters.mcp.commands import allowed_commands
@@ -22,7 +24,7 @@ from mainspring_worker.adapters.mcp.servers import McpServers
 from mainspring_worker.domain.addresses import is_public
 from mainspring_worker.ports.servers import Fault, Reached, Served, ServerFailed
 from tests.contract.worker.test_tool_servers import SCRIPT, SESSION, process
-from tests.integration.mcp.server import FLOOD, Seen, over_http, server
+from tests.integration.mcp.server import FLOOD, PNG, Seen, over_http, server
 
 WAIT_S = 30.0
 
@@ -101,9 +103,9 @@ async def test_the_server_is_told_the_key_and_images_come_back(web: Web) -> None
     drawn = await web.servers.call(web.at, "draw", {}, key="k")
 
     assert web.seen.keys == ["stable"]
-    assert drawn.result == {
-        "content": [{"type": "image", "media_type": "image/png", "base64": "cG5n"}]
-    }
+    named = {"type": "image", "media_type": "image/png", "bytes": len(PNG)}
+    assert drawn.result == {"content": [named]}
+    assert drawn.images == (ImagePart(base64=b64encode(PNG).decode(), media_type="image/png"),)
 
 
 async def test_a_resource_comes_with_its_text_and_what_no_model_reads_is_named(web: Web) -> None:

@@ -11,6 +11,7 @@ from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.agents import EffectClass
 from mainspring_schema.appeals import AnswerAppeals, Ruling
 from mainspring_schema.frames import Verdict
+from mainspring_schema.messages import ImagePart
 from mainspring_schema.tasks import ReasonResult, ToolCall, ToolResult, ToolTask
 from mainspring_schema.toolsets import READING
 from tests.unit.engine.desk import Desk
@@ -87,6 +88,19 @@ def test_a_call_that_is_made_in_time_leaves_no_timer() -> None:
     desk.tool_done()
 
     assert (desk.state.phase, desk.state.timer_id) == (Phase.REASON, None)
+
+
+def test_images_of_a_result_stand_behind_its_text() -> None:
+    desk = asked()
+    image = ImagePart(base64="iVBORw0KGgo=", media_type="image/png")
+
+    desk.answer(ToolResult(status="success", result="drawn", images=(image,)))
+
+    (told,) = desk.data_of("tool.completed")
+    assert told["result"] == [
+        {"type": "text", "text": "drawn"},
+        {"type": "image", "base64": "iVBORw0KGgo=", "media_type": "image/png"},
+    ]
 
 
 # ── nobody comes ────────────────────────────────────────────────────────────────────────────────

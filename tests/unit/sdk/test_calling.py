@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from mainspring import Brings, NotDone, ToolContext, ToolError, tool
+from mainspring import Brings, Image, NotDone, ToolContext, ToolError, tool
 from mainspring.calling import Announced
 from mainspring.worker import Runner
 from mainspring_kernel.clock import SystemClock
@@ -27,6 +27,7 @@ from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.queue_link import QueueEngineLink
 from mainspring_workstream.work import Worker
+from tests.unit.sdk.test_images import NAMED, PART, PNG
 from tests.unit.worker.fake_engine import WAIT_S, Conversation, FakeEngine
 from tests.unit.worker.making import held, identity, task, tool_payload
 
@@ -105,6 +106,12 @@ async def tells(call: ToolContext) -> None:
     await call.progress("half of \udcff")  # as the name of a file that is no UTF-8
 
 
+@tool(effect="pure")
+async def draws() -> Image:
+    """Draws."""
+    return Image(PNG)
+
+
 async def found(order: str) -> str:
     CALLED.append("probe")
     if order == "lost":
@@ -123,7 +130,7 @@ async def pay(order: str) -> str:
 
 
 SHOP = Announced(
-    (refund, repeat, refuse, breaks, strange, counts, hangs, works, tells, pay), "shop"
+    (refund, repeat, refuse, breaks, strange, counts, hangs, works, tells, draws, pay), "shop"
 )
 
 
@@ -195,6 +202,12 @@ async def test_a_result_that_may_be_too_long_is_left_to_be_read() -> None:
 
     assert (short.unread, long.unread) == (False, True)
     assert len(str(long.result)) == ANNOUNCED_RESULT_PLAIN_BYTES_MAX
+
+
+async def test_an_image_comes_beside_its_name_and_is_left_to_be_read() -> None:
+    result = await came_to("draws")
+
+    assert (result.result, result.images, result.unread) == (NAMED, (PART,), True)
 
 
 @pytest.mark.parametrize("name", ["repeat", "refuse"])

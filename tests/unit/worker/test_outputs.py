@@ -113,7 +113,7 @@ async def test_files_that_come_back_are_asked_again_with_the_same_key() -> None:
 
     said = excerpt(await told(LARGE, files))
 
-    assert files.keys == ["key:1"] * 3
+    assert files.keys == ["key:1.txt"] * 3
     assert said["output_file"] == "/outputs/call_1.txt"
 
 

@@ -12,6 +12,7 @@ from tests.unit.worker.making import held, task, tool_payload
 from tests.unit.worker.test_act import RESULT
 from tests.unit.worker.test_compaction import granted
 from tests.unit.worker.test_guard import SECRET, config
+from tests.unit.worker.test_tool_images import image
 from tests.unit.worker.workbench import bench, echo, tool
 
 
@@ -38,6 +39,16 @@ async def test_a_long_outcome_is_shown_in_part_and_kept_as_a_file() -> None:
     shown = msgspec.convert(result.result, Json)
     assert (shown["truncated"], result.unread, result.duration_ms) == (True, False, 7)
     assert one.calls == 0
+
+
+async def test_the_images_of_an_outcome_stay_with_it() -> None:
+    drawn = msgspec.structs.replace(brought("drawn"), images=(image(),))
+    async with bench() as b:
+        engine = await b.engine.attached()
+        engine.give(reading(drawn))
+        result = RESULT.decode((await engine.result()).body)
+
+    assert (result.images, result.unread) == ((image(),), False)
 
 
 async def test_an_outcome_is_held_against_the_agents_rules() -> None:

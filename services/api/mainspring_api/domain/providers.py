@@ -57,6 +57,7 @@ class OwnModel(Record, frozen=True, kw_only=True):
 def choice_of(
     model: OwnModel, provider: OwnProvider, fallbacks: tuple[ModelChoice, ...] = ()
 ) -> ModelChoice:
+    profile = _profile(model)
     return ModelChoice(
         model_id=to_wire(Prefix.MODEL, model.id),
         model=model.model,
@@ -65,14 +66,16 @@ def choice_of(
         provider=provider.name,
         base_url=provider.base_url,
         fallbacks=fallbacks,
-        prices=_prices(model.profile),
+        prices=profile.cost,
+        sees=profile.attachment,
     )
 
 
 class _Profile(Struct, frozen=True, kw_only=True):
     cost: Prices | None = None
+    attachment: bool | None = None
 
 
-def _prices(profile: Json | None) -> Prices | None:
-    """What the model's profile says of them; it was checked when it came in."""
-    return None if profile is None else convert(profile, _Profile).cost
+def _profile(model: OwnModel) -> _Profile:
+    """What counts of it for a turn; it was checked when it came in."""
+    return _Profile() if model.profile is None else convert(model.profile, _Profile)

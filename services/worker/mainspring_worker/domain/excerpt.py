@@ -63,6 +63,14 @@ def excerpt(
     return said
 
 
+def unshown(place: int, what: Json, *, kept_at: str | None) -> Json:
+    """What the model reads of an image that has no room; `place` counts from 1."""
+    told: Json = {"image": place} | what
+    if kept_at is None:
+        return told | {"note": "too large to be shown; it could not be kept"}
+    return told | {"output_file": kept_at, "note": "too large to be shown; it is in that file"}
+
+
 def _preview(text: str, bytes_max: int) -> str:
     """The beginning, short enough also where every character is escaped."""
     chars = bytes_max

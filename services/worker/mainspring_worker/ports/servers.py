@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from mainspring_schema.agents import NetworkAccess
 from mainspring_schema.mcp import McpServer, ServedTool
-from mainspring_schema.messages import Json
+from mainspring_schema.messages import ImagePart, Json
 
 
 class Reached(Struct, frozen=True, kw_only=True):
@@ -36,6 +36,7 @@ class Served(Struct, frozen=True, kw_only=True):
 
     result: object
     failed: bool = False
+    images: tuple[ImagePart, ...] = ()
 
 
 Fault = Literal["refused", "unreachable", "timeout", "broken"]

@@ -11,7 +11,7 @@ from mainspring_kernel.clock import Clock
 from mainspring_schema.agents import NetworkAccess, RuntimeAgent, ToolDefinition
 from mainspring_schema.events import StoredEvent
 from mainspring_schema.lineage import ChildTurn
-from mainspring_schema.messages import Json
+from mainspring_schema.messages import ImagePart, Json
 from mainspring_workstream.showing import Channel
 
 
@@ -73,13 +73,14 @@ class ToolOutcome(Struct, frozen=True, kw_only=True):
     """What came of a call. An error is an outcome: the model reads `error` and goes on.
 
     With `joins` there is none yet: the call is made again, with the same key, once there is news of
-    that turn, and holds no worker until then.
+    that turn, and holds no worker until then. `images` are shown to the model beside the result.
     """
 
     status: Literal["success", "error", "timeout", "unknown"] = "success"
     result: object = None
     error: str | None = None
     joins: ChildTurn | None = None
+    images: tuple[ImagePart, ...] = ()
 
 
 class Tool(Protocol):

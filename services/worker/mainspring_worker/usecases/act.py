@@ -266,7 +266,11 @@ def _unruled(unusable: ConfigUnusable) -> ToolResult:
 
 def _told(outcome: ToolOutcome) -> ToolResult:
     return ToolResult(
-        status=outcome.status, result=outcome.result, error=outcome.error, joins=outcome.joins
+        status=outcome.status,
+        result=outcome.result,
+        error=outcome.error,
+        joins=outcome.joins,
+        images=outcome.images,
     )
 
 

@@ -183,7 +183,7 @@ class Guard:
             return result
         value = changed["result"]
         if result.status == "success":
-            return structs.replace(result, result=value)
+            return structs.replace(result, result=value, images=())
         return structs.replace(result, error=_text_of(value))
 
 
@@ -196,7 +196,9 @@ def _withheld(result: ToolResult, by: str) -> ToolResult:
     if result.status != "success":
         return structs.replace(result, error=message)
     failure = Failure(error_class="invalid_request", code="guardrail_blocked", message=message)
-    return structs.replace(result, status="error", result=None, error=message, failure=failure)
+    return structs.replace(
+        result, status="error", result=None, error=message, failure=failure, images=()
+    )
 
 
 def checks_of(plan: Blueprint) -> Checks | None:

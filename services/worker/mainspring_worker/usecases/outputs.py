@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from base64 import b64decode
 from typing import Final
 
 import msgspec
@@ -11,15 +12,17 @@ from mainspring_kernel.backoff import RECONNECT, delay_s
 from mainspring_kernel.clock import Clock
 from mainspring_kernel.draws import Draws
 from mainspring_kernel.errors import DeadlineExceeded, MainspringError, Unavailable
-from mainspring_kernel.limits import TOOL_RESULT_INLINE_BYTES_MAX
+from mainspring_kernel.limits import TOOL_IMAGES_BYTES_MAX, TOOL_RESULT_INLINE_BYTES_MAX
 from mainspring_schema.codec import to_json
+from mainspring_schema.messages import ImagePart, Json
 from mainspring_schema.tasks import Failure, ToolResult, ToolTask
-from mainspring_worker.domain.excerpt import FOLDER, PREVIEW_SHARE, Whole, excerpt, whole
+from mainspring_worker.domain.excerpt import FOLDER, PREVIEW_SHARE, excerpt, unshown, whole
 from mainspring_worker.domain.limits import ERROR_TEXT_CHARS_MAX, KEEP_RESULT_S
 from mainspring_worker.ports.files import SessionFiles
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
 from mainspring_workstream.overweight import is_sendable, writable
+from mainspring_workstream.pictures import named
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ class Outputs:
         replace = msgspec.structs.replace
         if result.error is not None:
             result = replace(result, error=writable(result.error[:ERROR_TEXT_CHARS_MAX]))
+        if result.images:
+            result = await self._with_images(attempt, payload, result)
         try:
             body = to_json(result.result)
         except (TypeError, ValueError, RecursionError):
@@ -51,10 +56,29 @@ class Outputs:
         if len(body) <= bound:
             return result if is_sendable(result.result) else _no_json(result)
         kept = whole(result.result, body)
-        at = await self._keep(attempt, payload, kept)
+        at = await self._keep(attempt, payload, kept.content, f".{kept.suffix}")
         return replace(
             result, result=excerpt(kept, kept_at=at, preview_bytes=bound // PREVIEW_SHARE)
         )
+
+    async def _with_images(
+        self, attempt: Attempt, payload: ToolTask, result: ToolResult
+    ) -> ToolResult:
+        """Those that fit into an event; of each other one the model reads where it is."""
+        shown, room = list[ImagePart](), TOOL_IMAGES_BYTES_MAX
+        others = list[Json]()
+        for place, image in enumerate(result.images, 1):
+            encoded = image.base64 or ""
+            if len(encoded) <= room:
+                shown.append(image)
+                room -= len(encoded)
+                continue
+            content, kind = b64decode(encoded), image.media_type or "image/png"
+            name = f"-{place}.{kind.removeprefix('image/')}"
+            at = await self._keep(attempt, payload, content, name)
+            others.append(unshown(place, named(kind, len(content)), kept_at=at))
+        told = {"result": result.result, "images_not_shown": others} if others else result.result
+        return msgspec.structs.replace(result, result=told, images=tuple(shown))
 
     async def _bound(self, payload: ToolTask, size: int) -> int:
         """What may stand in an event for this agent; only results that matter ask who it is."""
@@ -67,11 +91,13 @@ class Outputs:
             return TOOL_RESULT_INLINE_BYTES_MAX
         return persistence.inline_bytes(agent.capabilities)
 
-    async def _keep(self, attempt: Attempt, payload: ToolTask, what: Whole) -> str | None:
+    async def _keep(
+        self, attempt: Attempt, payload: ToolTask, content: bytes, name: str
+    ) -> str | None:
         """Where it is. The call is over: whatever goes wrong here must not undo its result."""
         try:
             async with asyncio.timeout(KEEP_RESULT_S):
-                return await self._write(attempt, payload, what)
+                return await self._write(attempt, payload, content, name)
         except TimeoutError:
             _LOG.warning("a large result was not kept in time", extra={"call": payload.call_id})
         except MainspringError as error:
@@ -85,16 +111,16 @@ class Outputs:
             running.uncancel()
         return None
 
-    async def _write(self, attempt: Attempt, payload: ToolTask, what: Whole) -> str:
+    async def _write(self, attempt: Attempt, payload: ToolTask, content: bytes, name: str) -> str:
         failures = 0
         while True:
             try:
                 return await self._files.write(
                     attempt.held,
                     # Another attempt may have another result, and writes it over this one.
-                    key=f"{payload.idempotency_key}:{attempt.held.fence}",
-                    path=f"{FOLDER}/{payload.call_id}.{what.suffix}",
-                    content=what.content,
+                    key=f"{payload.idempotency_key}:{attempt.held.fence}{name}",
+                    path=f"{FOLDER}/{payload.call_id}{name}",
+                    content=content,
                 )
             except (Unavailable, DeadlineExceeded):
                 failures += 1

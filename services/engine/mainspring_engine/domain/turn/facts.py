@@ -212,7 +212,7 @@ def tool_completed(call_id: str, name: str, result: ToolResult) -> ToolCompleted
         tool_name=name,
         success=True,
         status=status,
-        result=(TextPart(text=_result_text(result.result)),),
+        result=(TextPart(text=_result_text(result.result)), *result.images),
         duration_ms=result.duration_ms,
     )
 

@@ -39,6 +39,7 @@ from mainspring_worker.adapters.mcp.telling import telling
 from mainspring_worker.adapters.mcp.text import shown
 from mainspring_worker.adapters.mcp.web import http_client
 from mainspring_worker.ports.servers import QUIETLY, Fault, Manner, Reached, Served, ServerFailed
+from mainspring_workstream.pictures import named, read
 
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 _KEY: Final = "mainspring.dev/idempotency-key"
@@ -171,7 +172,9 @@ def _result(answer: CallToolResult) -> Served:
     structured = cast("object", answer.structured_content)
     if structured is not None and not answer.is_error:
         result = structured if plain else {"content": parts, "structured": structured}
-    return Served(result=result, failed=answer.is_error)
+    pictures = (read(block.data) for block in answer.content if isinstance(block, Image))
+    images = tuple(picture for picture in pictures if picture is not None)
+    return Served(result=result, failed=answer.is_error, images=images)
 
 
 def _part(block: object) -> object:
@@ -179,7 +182,7 @@ def _part(block: object) -> object:
         case TextContent():
             return shown(block.text)
         case Image():
-            return {"type": "image", "media_type": block.mime_type, "base64": block.data}
+            return named(block.mime_type, _size(block.data))
         case EmbeddedResource():
             return _resource(block.resource)
         case ResourceLink():
@@ -197,7 +200,11 @@ def _resource(found: TextResourceContents | BlobResourceContents) -> object:
         told["media_type"] = found.mime_type
     if isinstance(found, TextResourceContents):
         return told | {"text": shown(found.text)}
-    return told | {"bytes": len(found.blob) * 3 // 4}
+    return told | {"bytes": _size(found.blob)}
+
+
+def _size(base64: str) -> int:
+    return len(base64) * 3 // 4 - base64[-2:].count("=")
 
 
 def _uri(uri: object) -> str:

@@ -98,7 +98,7 @@ def _at(context: ToolContext, name: str) -> Reached:
 
 def _told(served: Served) -> ToolOutcome:
     if not served.failed:
-        return ToolOutcome(result=served.result)
+        return ToolOutcome(result=served.result, images=served.images)
     text = served.result if isinstance(served.result, str) else "the tool failed"
     return ToolOutcome(status="error", error=text or "the tool failed", result=served.result)
 

@@ -12,6 +12,7 @@ from pydantic_ai.profiles.anthropic import anthropic_model_profile
 from pydantic_ai.profiles.google import google_model_profile
 from pydantic_ai.profiles.openai import openai_model_profile
 
+from mainspring_schema.agents import ModelChoice
 from mainspring_schema.messages import Json
 from mainspring_worker.adapters.models.providers.driver import DriverName
 from mainspring_worker.ports.model import OfferRequest
@@ -45,15 +46,24 @@ def known(
         )
     except LookupError:
         return None
-    sees = request.base_url is None and not model.startswith(_BLIND)
     profile = _abilities(able(model) or {}) | {
-        "name": info.name or model, "family": info.id, "attachment": sees,
+        "name": info.name or model, "family": info.id, "attachment": _sees(model, request.base_url),
     }  # fmt: skip
     output = output_tokens or _output_of(able(model) or {})
     if info.context_window and output:
         profile["limits"] = {"context": info.context_window, "output": output}
     cost = _cost(info, datetime.fromtimestamp(request.now_ms / 1000, UTC))
     return profile if cost is None else profile | {"cost": cost}
+
+
+def reads_images(choice: ModelChoice) -> bool:
+    """By the model's profile, where it has one."""
+    return _sees(choice.model, choice.base_url) if choice.sees is None else choice.sees
+
+
+def _sees(model: str, base_url: str | None) -> bool:
+    """At an address of one's own anything may answer to the name."""
+    return base_url is None and not model.startswith(_BLIND)
 
 
 def _abilities(able: Mapping[str, object]) -> Json:

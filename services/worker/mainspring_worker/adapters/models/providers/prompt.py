@@ -23,6 +23,7 @@ from mainspring_harness.conversation import (
 from mainspring_schema.agents import ToolDefinition as OurTool
 from mainspring_schema.messages import ImageFilePart, ImagePart, TextPart
 from mainspring_worker.adapters.models.providers.opaque import Opaque, Thought, unseal
+from mainspring_worker.adapters.models.providers.profiles import reads_images
 from mainspring_worker.ports.failures import Kind, failure
 from mainspring_worker.ports.model import ModelRequest
 
@@ -47,8 +48,10 @@ _NAME_CHARS_MAX: Final = 64
 def messages(request: ModelRequest, *, provider_name: str) -> list[theirs.ModelMessage]:
     """Inputs and results that stand together become one request, answers responses.
 
-    Reasoning is sent back only to the provider that made it.
+    Reasoning is sent back only to the provider that made it. A model that reads no images has the
+    names alone of those that tools gave: it did not ask for them.
     """
+    sees = reads_images(request.choice)
     made: list[theirs.ModelMessage] = []
     pending: list[theirs.ModelRequestPart] = []
     offered = frozenset(tool.name for tool in request.tools)
@@ -59,7 +62,7 @@ def messages(request: ModelRequest, *, provider_name: str) -> list[theirs.ModelM
                 pending = []
             made.append(_response(message, request.choice.provider_id, provider_name, offered))
         else:
-            pending.extend(_parts(message, offered))
+            pending.extend(_parts(message, offered, sees=sees))
     if not pending:
         # A text of nothing is no part of the conversation, and providers want one to answer.
         pending.append(theirs.UserPromptPart(content=_NO_TEXT))
@@ -112,7 +115,7 @@ def _tool(tool: OurTool) -> ToolDefinition:
 
 
 def _parts(
-    message: UserMessage | FactsMessage | ToolReply, offered: frozenset[str]
+    message: UserMessage | FactsMessage | ToolReply, offered: frozenset[str], *, sees: bool
 ) -> Iterator[theirs.ModelRequestPart]:
     match message:
         case UserMessage():
@@ -120,14 +123,14 @@ def _parts(
         case FactsMessage():
             yield theirs.UserPromptPart(content=message.text)
         case ToolReply():
+            text = message.text if message.text.strip() else _NO_OUTPUT
+            shown = [_image(part) for part in message.images] if sees else []
             yield theirs.ToolReturnPart(
                 tool_name=_name(message.name, offered),
-                content=message.text if message.text.strip() else _NO_OUTPUT,
+                content=[text, *shown] if shown else text,
                 tool_call_id=message.tool_call_id,
                 outcome="success" if message.status == "success" else "failed",
             )
-            if message.images:
-                yield theirs.UserPromptPart(content=[_image(part) for part in message.images])
         case _:
             assert_never(message)
 
