@@ -7,8 +7,10 @@ from uuid import UUID
 import pytest
 
 from mainspring_api.ports.log import HeadView, Log, Page
+from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.store import Store
-from mainspring_api.usecases import events, messages
+from mainspring_api.usecases import events, messages, replaying
+from mainspring_harness.builtin import builtin_registry
 from mainspring_kernel.ids import DEFAULT_ORG_ID, OrgId, Position, SessionId
 from mainspring_schema.events import StoredEvent
 
@@ -74,7 +76,13 @@ async def summed_up(log: Log) -> int:
     return found.total
 
 
-@pytest.mark.parametrize(("read", "found"), [(listed, 0), (summed_up, LAST)])
+async def replayed(log: Log) -> int:
+    nobody = cast("OperatorDoor", object())  # no model was asked, so no configuration is
+    at = (DEFAULT_ORG_ID, SESSION)
+    return len(await replaying.replay(STORE, log, nobody, builtin_registry(), at))
+
+
+@pytest.mark.parametrize(("read", "found"), [(listed, 0), (summed_up, LAST), (replayed, 0)])
 async def test_what_was_looked_at_is_let_go_before_the_log_ends(
     read: Callable[[Log], Awaitable[int]], found: int
 ) -> None:

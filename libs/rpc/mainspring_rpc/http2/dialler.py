@@ -160,7 +160,11 @@ class Dialler:
             self._note_fault(error)
             return False
         if not connection.usable:
-            self._problem = f"{self.address} does not speak gRPC"
+            # As it dies, too: the system may have taken the connection just before.
+            self._problem = (
+                f"{self.address} hung up without a greeting: it is going away, "
+                "or does not speak gRPC"
+            )
             return False
         self._open[endpoint] = connection
         self._usable.append(connection)

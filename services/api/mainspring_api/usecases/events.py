@@ -90,11 +90,6 @@ async def event_pages(
         more = page.more and bool(page.events)
 
 
-async def all_events(log: Log, org_id: OrgId, session_id: SessionId) -> Sequence[StoredEvent]:
-    """For what needs them all at once."""
-    return [event async for page in event_pages(log, org_id, session_id) for event in page]
-
-
 async def summary(store: Store, log: Log, org_id: OrgId, session_id: SessionId) -> Summary:
     """Raises NotFound."""
     await check_session(store, org_id, session_id)

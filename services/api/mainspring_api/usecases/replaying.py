@@ -5,7 +5,7 @@ import msgspec
 from mainspring_api.ports.log import Log
 from mainspring_api.ports.operator import OperatorDoor
 from mainspring_api.ports.store import Store
-from mainspring_api.usecases.events import all_events, check_session
+from mainspring_api.usecases.events import check_session, event_pages
 from mainspring_harness.hashing import stable_digest
 from mainspring_harness.prompt import blueprint
 from mainspring_harness.registry import Registry
@@ -22,13 +22,15 @@ async def replay(
     """Every model call of the session, in order. Raises NotFound, TranscriptBroken."""
     org_id, session_id = at
     await check_session(store, org_id, session_id)
-    events = await all_events(log, org_id, session_id)
-    hashes = {hash_ for event in events if (hash_ := config_of(event))}
-    asked = GetConfigs(org_id=org_id, hashes=tuple(sorted(hashes)))
-    bodies = (await operator.inspect(asked)).bodies if hashes else {}
-    digests = {hash_: _digest(body, registry) for hash_, body in bodies.items()}
+    digests: dict[bytes, bytes | None] = {b"": None}
     replayed = Replay(digests.get)
-    replayed.take(events)
+    async for events in event_pages(log, org_id, session_id):
+        for hash_ in {config_of(event) for event in events} - digests.keys():
+            # One by one: many of them together are more than one answer holds.
+            asked = GetConfigs(org_id=org_id, hashes=(hash_,))
+            body = (await operator.inspect(asked)).bodies.get(hash_)
+            digests[hash_] = None if body is None else _digest(body, registry)
+        replayed.take(events)
     return tuple(replayed.calls)
 
 
