@@ -345,6 +345,8 @@ async def test_a_circuit_is_read_by_its_key_however_many_there_are(
     assert await stored(gates, key) is None
     assert [(one.key, one.rev, one.state) for one in found] == [(key, first.rev, first.state)]
     assert await gates.circuits(()) == ()
+    (view,) = await gate_control.GateControl(gates, lambda: None).circuits((key, f"{key}-none"))
+    assert (view.key, view.state) == (key, "open")
 
 
 async def test_a_circuit_that_is_crowded_out_of_the_board_still_holds(

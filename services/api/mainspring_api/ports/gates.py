@@ -17,8 +17,11 @@ from mainspring_schema.gates import (
 class Gates(Protocol):
     """Each method raises the engine's own error, or Unavailable where it cannot be reached."""
 
-    async def circuits(self) -> Sequence[CircuitView]:
-        """Those that are open, were open, or were set by hand; sorted by key."""
+    async def circuits(self, keys: tuple[str, ...] = ()) -> Sequence[CircuitView]:
+        """Those that are open, were open, or were set by hand; sorted by key.
+
+        Of some keys, or the first thousand; an older engine does not look at the keys.
+        """
         ...
 
     async def set_circuit(self, command: SetCircuit) -> CircuitView:

@@ -115,8 +115,8 @@ class ControlServicer:
     # ── gates ───────────────────────────────────────────────────────────────────────────────────
 
     async def list_circuits(self, request: pb.ListCircuitsRequest, /) -> pb.ListCircuitsResponse:
-        del request
-        return pb.ListCircuitsResponse(circuits=map(pack, await self._gates.circuits()))
+        circuits = await self._gates.circuits(tuple(request.keys))
+        return pb.ListCircuitsResponse(circuits=map(pack, circuits))
 
     async def set_circuit(self, request: pb.SetCircuitRequest, /) -> pb.SetCircuitResponse:
         circuit = await self._gates.set_circuit(read_command(_CIRCUIT, request.command))

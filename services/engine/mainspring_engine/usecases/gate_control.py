@@ -34,10 +34,14 @@ class GateControl:
         self._store = store
         self._moved = moved
 
-    async def circuits(self) -> tuple[CircuitView, ...]:
-        """Every circuit that ever left the closed state, or was set by hand; sorted by key."""
-        board = await self._store.board()
-        return tuple(_view(c) for c in sorted(board.circuits, key=lambda c: c.key))
+    async def circuits(self, keys: tuple[str, ...] = ()) -> tuple[CircuitView, ...]:
+        """Circuits that ever left the closed state, or were set by hand; sorted by key.
+
+        Those of `keys`, or as many of all as engines read.
+        """
+        store = self._store
+        found = await store.circuits(keys) if keys else (await store.board()).circuits
+        return tuple(_view(c) for c in sorted(found, key=lambda c: c.key))
 
     async def set_circuit(self, command: SetCircuit) -> CircuitView:
         """`open` and `close` hold until `reset`.

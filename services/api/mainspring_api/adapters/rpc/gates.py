@@ -26,8 +26,8 @@ class RpcGates:
     def __init__(self, client: ControlClient) -> None:
         self._client = client
 
-    async def circuits(self) -> Sequence[CircuitView]:
-        response = await self._client.list_circuits(pb.ListCircuitsRequest())
+    async def circuits(self, keys: tuple[str, ...] = ()) -> Sequence[CircuitView]:
+        response = await self._client.list_circuits(pb.ListCircuitsRequest(keys=keys))
         return [_CIRCUIT.decode(circuit) for circuit in response.circuits]
 
     async def set_circuit(self, command: SetCircuit) -> CircuitView:

@@ -127,8 +127,10 @@ class UpkeepResponse(_message.Message):
     def __init__(self, partitions_made: _Optional[int] = ..., keys_forgotten: _Optional[int] = ..., more: _Optional[bool] = ..., records_removed: _Optional[int] = ...) -> None: ...
 
 class ListCircuitsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("keys",)
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, keys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListCircuitsResponse(_message.Message):
     __slots__ = ("circuits",)
