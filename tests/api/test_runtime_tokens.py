@@ -152,3 +152,30 @@ async def test_without_a_key_of_the_house_there_are_no_tokens(services: Services
         answer = await door.ask("POST", "/runtime-auth", door.key, "alice")
 
     assert (answer.status_code, answer.json()["code"]) == (501, "encryption_unconfigured")
+
+
+async def pages(door: Door, token: str | None = None) -> tuple[list[str], str | None]:
+    query = "?limit=2" + (f"&page_token={token}" if token else "")
+    page = (await door.ask("GET", f"/sessions{query}", door.key)).json()
+    return [one["title"] for one in page["data"]], page["next_page_token"]
+
+
+async def test_a_session_that_begins_between_two_pages_moves_neither(door: Door) -> None:
+    async def begin(title: str) -> None:
+        headers = {"Authorization": f"Bearer {door.key}"}
+        await door.client.post(f"{door.at}/sessions", json={"title": title}, headers=headers)
+
+    for title in "abcd":
+        await begin(title)
+    first, token = await pages(door)
+    await begin("e")
+    second, end = await pages(door, token)
+
+    assert (first, second, end) == (["d", "c"], ["b", "a"], None)
+
+
+@pytest.mark.parametrize("token", ["2", "x", "1-2", "99999999999999-" + "0" * 32])
+async def test_what_no_page_gave_is_no_token(door: Door, token: str) -> None:
+    answer = await door.ask("GET", f"/sessions?page_token={token}", door.key)
+
+    assert answer.status_code == 400

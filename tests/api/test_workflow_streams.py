@@ -57,6 +57,35 @@ async def test_the_stream_of_an_ended_workflow_is_its_history(
     assert rest == frames[1:]
 
 
+@pytest.mark.parametrize("query", ["", "?types=workflow.started"])
+async def test_who_has_seen_all_of_an_ended_workflow_is_not_to_come_again(
+    query: str, live: httpx.AsyncClient, backend: Backend
+) -> None:
+    """A browser asks again whenever a stream ends, but for this answer."""
+    id_ = await started(live)
+    end(backend, id_)
+    async with Opened(live, f"{URL}/{id_}/sse{query}", {}) as watcher:
+        frames = await watcher.until_end()
+
+    again = await live.get(f"{URL}/{id_}/sse{query}", headers={"last-event-id": frames[-1][1]})
+
+    assert (again.status_code, again.content) == (204, b"")
+
+
+async def test_who_has_seen_all_of_a_workflow_that_goes_on_waits_for_its_end(
+    live: httpx.AsyncClient, backend: Backend
+) -> None:
+    id_ = await started(live)
+    async with Opened(live, f"{URL}/{id_}/sse", {}) as watcher:
+        _, seen, _ = await watcher.frame()
+
+    async with Opened(live, f"{URL}/{id_}/sse", {"last-event-id": seen}) as watcher:
+        end(backend, id_)
+        rest = await watcher.until_end()
+
+    assert [type_ for type_, _, _ in rest] == ["workflow.completed"]
+
+
 async def test_only_workflows_have_such_a_stream(live: httpx.AsyncClient) -> None:
     assert (await live.get(f"{UNKNOWN}/sse")).status_code == 404
 

@@ -74,6 +74,26 @@ async def test_an_owner_has_its_records_newest_first_and_in_pages(store: Store) 
     assert count == 5
 
 
+async def test_new_records_do_not_move_what_is_older_than_one(store: Store) -> None:
+    owner = uuid4()
+    notes = [note(str(n), owner_id=owner, at=n // 2) for n in range(6)]
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for one in notes:
+            await tx.put_record(one)
+        seen = await tx.records(Note, owner, limit=2)
+        await tx.put_record(note("new", owner_id=owner, at=9))
+        at = (seen[-1].created_ms, seen[-1].id)
+        page = await tx.records_before(Note, owner, at, limit=2)
+        at = (page[-1].created_ms, page[-1].id)
+        rest = await tx.records_before(Note, owner, at, limit=9)
+        others = await tx.records_before(Note, uuid4(), at, limit=9)
+
+    by_age = sorted(notes, key=lambda one: (one.created_ms, one.id), reverse=True)
+    assert [*seen, *page, *rest] == by_age
+    assert (len(page), list(others)) == (2, [])
+
+
 async def test_several_are_found_by_their_ids(store: Store) -> None:
     notes = [note(str(n), owner_id=uuid4()) for n in range(3)]
 

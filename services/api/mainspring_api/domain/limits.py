@@ -155,6 +155,8 @@ DELETES_PER_SWEEP_MAX: Final = 50
 
 SSE_HEARTBEAT_S: Final = 15.0
 """Proxies cut idle streams at 30 to 60 s."""
+SSE_ALLOWED_S: Final = 10.0
+"""A caller of a channel who may not read any more is shown no more after this."""
 SSE_CYCLE_S: Final = 300.0
 """A stream is cycled after this, with jitter, so that load follows new replicas."""
 SSE_CYCLE_JITTER: Final = 0.2

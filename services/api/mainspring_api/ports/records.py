@@ -30,6 +30,12 @@ class Records(Protocol):
         """A page of those that belong to an owner, newest first."""
         ...
 
+    async def records_before(
+        self, type_: type[R], owner_id: UUID, before: tuple[int, UUID], *, limit: int
+    ) -> Sequence[R]:
+        """Those of an owner that are older than a `created_ms` and id, newest first."""
+        ...
+
     async def records_after(self, type_: type[R], after: UUID, *, limit: int) -> Sequence[R]:
         """Those of the kind behind an id, by id, whoever owns them: a way through all of them."""
         ...

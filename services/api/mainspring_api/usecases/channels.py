@@ -160,6 +160,15 @@ async def check_session(tx: Transaction, caller: Caller, session_id: SessionId) 
         raise NotFound(msg)
 
 
+async def sessions_of(
+    tx: Transaction, caller: Caller, before: tuple[int, UUID] | None, *, limit: int
+) -> Sequence[ChannelSession]:
+    """The caller's, newest first; `before` is the `created_ms` and id of the last one seen."""
+    if before is None:
+        return await tx.records(ChannelSession, caller.id, limit=limit)
+    return await tx.records_before(ChannelSession, caller.id, before, limit=limit)
+
+
 async def begin(
     tx: Transaction, caller: Caller, title: str | None, *, ids: Ids, now_ms: int
 ) -> SessionView:

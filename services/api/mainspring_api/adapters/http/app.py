@@ -111,7 +111,7 @@ def application(services: Services) -> Litestar:
         return await finished(streams.open_for_caller(request))
 
     @get(f"{PREFIX}/durable/workflows/{{workflow_id:str}}/sse", name="stream_workflow_events")
-    async def stream_workflow_events(request: HttpRequest) -> StreamResponse:
+    async def stream_workflow_events(request: HttpRequest) -> Response[bytes]:
         return await finished(streams.open_workflow(request))
 
     @get(f"{PREFIX}/durable/sse", name="stream_engine")

@@ -243,11 +243,13 @@ def _stream(query: type[object]) -> Json:
 def _workflow_stream(query: type[object]) -> Json:
     like = _stream(query)
     others = like["parameters"][1:]
+    nothing = {"description": "It has ended, and all of it was seen: do not come again"}
     return like | {
         "operationId": "stream_workflow_events",
         "summary": "The event stream of a workflow, up to its end",
         "tags": ["workflows"],
         "parameters": [_path_parameter("workflow_id"), *others],
+        "responses": like["responses"] | {"204": nothing},
     }
 
 

@@ -1,11 +1,12 @@
 """The event stream as plain ASGI: one task per client, bytes that a session's clients share."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Final, Protocol
 
 from litestar import Response
+from litestar.status_codes import HTTP_204_NO_CONTENT
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mainspring_api.adapters.http import edge
@@ -14,7 +15,7 @@ from mainspring_api.adapters.http.routing import KnownOrganizations
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.http.wire.conversation import StreamQuery, stream_resume
 from mainspring_api.usecases import workflows
-from mainspring_api.usecases.stream.session_stream import Opening, open_stream
+from mainspring_api.usecases.stream.session_stream import Opening, SessionStream, open_stream
 from mainspring_kernel.ids import OrgId, Prefix, SessionId, from_wire
 from mainspring_schema.workflows import GetWorkflow
 
@@ -24,6 +25,8 @@ _HEADERS: Final = [
     (b"x-accel-buffering", b"no"),
 ]
 
+_NEVER: Final[frozenset[str]] = frozenset()
+"""The stream of a session ends with no event."""
 _LAST_S: Final = 0.1
 """How long a stream that is cut off waits for a client that does not read, to end its answer."""
 
@@ -36,23 +39,36 @@ class EventStreams:
         self._organizations = KnownOrganizations(services)
 
     async def open(self, request: edge.HttpRequest) -> "StreamResponse":
-        org_id = await self._organization_of(request)
-        params: dict[str, object] = request.path_params
-        session_id = SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
-        return await self._opened(request, org_id, session_id, ends=frozenset())
+        org_id, id_ = await self._organization_of(request), _session_of(request)
+        return StreamResponse(await self._opened(request, org_id, id_))
 
     async def open_for_caller(self, request: edge.HttpRequest) -> "StreamResponse":
         """Of a session that was made through a channel, for who made it."""
-        await admit_to(self._services, await self._organization_of(request), request)
-        return await self.open(request)
+        org_id = await self._organization_of(request)
 
-    async def open_workflow(self, request: edge.HttpRequest) -> "StreamResponse":
-        """The history of a workflow, which is its own session; it ends with the workflow."""
+        async def allowed() -> None:
+            await admit_to(self._services, org_id, request)
+
+        await allowed()
+        stream = await self._opened(request, org_id, _session_of(request), allowed=allowed)
+        return StreamResponse(stream)
+
+    async def open_workflow(self, request: edge.HttpRequest) -> Response[bytes]:
+        """The history of a workflow, which is its own session; it ends with the workflow.
+
+        Where nothing comes any more the answer has no content: browsers do not ask again.
+        """
         org_id = await self._organization_of(request)
         params: dict[str, object] = request.path_params
         id_ = from_wire(Prefix.WORKFLOW, str(params["workflow_id"]))
-        await self._services.control.get_workflow(GetWorkflow(org_id=org_id, workflow_id=id_))
-        return await self._opened(request, org_id, SessionId(id_), ends=workflows.ENDS)
+        view = await self._services.control.get_workflow(
+            GetWorkflow(org_id=org_id, workflow_id=id_)
+        )
+        stream = await self._opened(request, org_id, SessionId(id_), ends=workflows.ENDS)
+        if view.status in workflows.ENDED and stream.shows_nothing:
+            await stream.close()
+            return Response(content=b"", status_code=HTTP_204_NO_CONTENT)
+        return StreamResponse(stream)
 
     async def open_monitor(self, request: edge.HttpRequest) -> "StreamResponse":
         """The engine as it is, again and again, for as long as the client may ask."""
@@ -75,11 +91,12 @@ class EventStreams:
         org_id: OrgId,
         session_id: SessionId,
         *,
-        ends: frozenset[str],
-    ) -> "StreamResponse":
+        ends: frozenset[str] = _NEVER,
+        allowed: Callable[[], Awaitable[None]] | None = None,
+    ) -> SessionStream:
         headers = request.headers
         query = edge.decode_query(request.scope["query_string"], StreamQuery)
-        stream = await open_stream(
+        return await open_stream(
             self._services.hub,
             Opening(
                 session_id=session_id,
@@ -89,9 +106,14 @@ class EventStreams:
                 exclude=frozenset(query.exclude),
                 ends=ends,
                 accumulated=query.accumulated,
+                allowed=allowed,
             ),
         )
-        return StreamResponse(stream)
+
+
+def _session_of(request: edge.HttpRequest) -> SessionId:
+    params: dict[str, object] = request.path_params
+    return SessionId(from_wire(Prefix.SESSION, str(params["session_id"])))
 
 
 class Stream(Protocol):

@@ -42,6 +42,12 @@ class MemoryRecords:
         owned.sort(key=lambda one: (one.created_ms, one.id), reverse=True)
         return owned[offset : offset + limit]
 
+    async def records_before(
+        self, type_: type[T], owner_id: UUID, before: tuple[int, UUID], *, limit: int
+    ) -> Sequence[T]:
+        owned = await self.records(type_, owner_id, limit=len(self._rows.records))
+        return [one for one in owned if (one.created_ms, one.id) < before][:limit]
+
     async def records_after(self, type_: type[T], after: UUID, *, limit: int) -> Sequence[T]:
         found = [
             one

@@ -51,6 +51,13 @@ class PostgresRecords:
         rows = await self._tx.fetch_as(RecordRow, query, type_.kind, owner_id, offset, limit)
         return [_read(type_, row) for row in rows]
 
+    async def records_before(
+        self, type_: type[T], owner_id: UUID, before: tuple[int, UUID], *, limit: int
+    ) -> Sequence[T]:
+        query = Q["list_records_before"]
+        rows = await self._tx.fetch_as(RecordRow, query, type_.kind, owner_id, *before, limit)
+        return [_read(type_, row) for row in rows]
+
     async def records_after(self, type_: type[T], after: UUID, *, limit: int) -> Sequence[T]:
         query = Q["list_records_of_kind"]
         rows = await self._tx.fetch_as(RecordRow, query, type_.kind, after, limit)

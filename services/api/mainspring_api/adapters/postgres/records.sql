@@ -35,6 +35,14 @@ where kind = $1 and owner_id = $2
 order by created_ms desc, id desc
 limit $4 offset $3;
 
+-- name: list_records_before
+-- The records of an owner that are older than one, newest first.
+select id, owner_id, data
+from api.record
+where kind = $1 and owner_id = $2 and (created_ms, id) < ($3::bigint, $4::uuid)
+order by created_ms desc, id desc
+limit $5;
+
 -- name: list_inherited
 -- The same, with what a fork has from the owner that it was forked from.
 select r.id, r.owner_id, r.data

@@ -1,6 +1,6 @@
 """One client's stream: history from its cursor, then the live tail, until one side ends it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from msgspec import Struct
 
@@ -8,6 +8,7 @@ from mainspring_api.domain import frames
 from mainspring_api.domain.cursor import Resume, check_reach, position_of
 from mainspring_api.domain.frames import Frame, Framer
 from mainspring_api.domain.limits import (
+    SSE_ALLOWED_S,
     SSE_CYCLE_RETRY_MS,
     SSE_READ_ROWS,
     SSE_RETRY_MS,
@@ -18,7 +19,7 @@ from mainspring_api.usecases.stream.beginnings import learn_beginning
 from mainspring_api.usecases.stream.follower import Follower, in_order
 from mainspring_api.usecases.stream.hub import Hub
 from mainspring_api.usecases.stream.subscriber import Subscriber
-from mainspring_kernel.errors import MainspringError, NotFound
+from mainspring_kernel.errors import MainspringError, NotFound, PermissionDenied, Unauthenticated
 from mainspring_kernel.ids import OrgId, Position, SessionId
 from mainspring_schema.events import StoredDelta
 
@@ -27,7 +28,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     """What a client asks for. `types` keeps, then `exclude` drops; empty sets do nothing.
 
     `ends` are types behind which nothing comes: the stream ends with such an event. Without
-    `accumulated` a fragment comes without the text before it.
+    `accumulated` a fragment comes without the text before it. `allowed` raises where the client may
+    not read any more; it is asked again before more is shown, at most every `SSE_ALLOWED_S`.
     """
 
     session_id: SessionId
@@ -37,11 +39,12 @@ class Opening(Struct, frozen=True, kw_only=True):
     exclude: frozenset[str] = frozenset()
     ends: frozenset[str] = frozenset()
     accumulated: bool = True
+    allowed: Callable[[], Awaitable[None]] | None = None
 
-    def shows(self, frame: Frame) -> bool:
-        if self.types and frame.type not in self.types:
+    def shows(self, type_: str) -> bool:
+        if self.types and type_ not in self.types:
             return False
-        return frame.type not in self.exclude
+        return type_ not in self.exclude
 
 
 async def open_stream(hub: Hub, opening: Opening) -> "SessionStream":
@@ -75,6 +78,7 @@ class SessionStream:
         self._resync = False
         self._first: Page | None = None
         self._ended = False
+        self._ask_at = hub.clock.mono() + SSE_ALLOWED_S
 
     async def begin(self) -> None:
         """The first reading. Raises NotFound, CursorMismatch, Unavailable."""
@@ -90,6 +94,14 @@ class SessionStream:
             else:
                 self._position = resume.position
         self._first = page
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether nothing of what there was at the beginning is to be shown."""
+        page = self._first
+        if page is None or page.more or page.deltas:
+            return False
+        return not any(self._opening.shows(event.type) for event in page.events)
 
     async def close(self) -> None:
         opening = self._opening
@@ -107,16 +119,28 @@ class SessionStream:
         yield frames.connected(SSE_RETRY_MS + spread)
         try:
             async for chunk in self._history():
+                await self._check_allowed()
                 yield chunk
             async for chunk in self._live():
+                if chunk is not frames.HEARTBEAT:
+                    await self._check_allowed()
                 yield chunk
         except NotFound:
             return
+        except (Unauthenticated, PermissionDenied) as error:
+            self._subscriber.end(error.code)
         except MainspringError:
             # Whatever is away, the client comes again with its cursor and misses nothing.
             self._subscriber.end("unavailable")
         if self._subscriber.ending is not None:
             yield frames.disconnecting(self._subscriber.ending, SSE_CYCLE_RETRY_MS + spread)
+
+    async def _check_allowed(self) -> None:
+        """Raises what the client is to be told."""
+        now_s = self._hub.clock.mono()
+        if self._opening.allowed is not None and now_s >= self._ask_at:
+            await self._opening.allowed()
+            self._ask_at = now_s + SSE_ALLOWED_S
 
     async def _history(self) -> AsyncGenerator[bytes]:
         page, self._first = self._first, None
@@ -165,7 +189,7 @@ class SessionStream:
         return b"".join(parts)
 
     def _notice(self, frame: Frame, parts: list[bytes]) -> None:
-        if self._opening.shows(frame):
+        if self._opening.shows(frame.type):
             fragment = None if self._opening.accumulated else frame.fragment
             parts.append(frame.data if fragment is None else self._framer.alone(fragment).data)
         self._ended = self._ended or frame.type in self._opening.ends

@@ -1,6 +1,7 @@
 """/agents/{id}/channels and /channels/{id}: the doors of one agent, and what is behind them"""
 
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -30,7 +31,7 @@ from mainspring_api.adapters.http.wire.appeals import (
 from mainspring_api.adapters.http.wire.conversation import CancelView, EventsQuery, MessageBody
 from mainspring_api.adapters.http.wire.resources import SessionOut, session_out
 from mainspring_api.adapters.http.wire.tiers import Label, extended
-from mainspring_api.domain.channels import Channel, ChannelKey, ChannelSession
+from mainspring_api.domain.channels import Channel, ChannelKey
 from mainspring_api.domain.limits import CALLER_PAGE_ROWS_MAX, CHANNEL_KEYS_MAX
 from mainspring_api.ports.store import Transaction
 from mainspring_api.usecases import appeals as appeal_cases
@@ -49,6 +50,7 @@ _ONE_OF_AGENT = f"{_OF_AGENT}/{{channel_id:str}}"
 _CHANNEL = "/channels/{channel_id:str}"
 _SESSIONS = f"{_CHANNEL}/sessions"
 _SESSION = f"{_SESSIONS}/{{session_id:str}}"
+_PAGE_TOKEN = "^[0-9]{1,13}-[0-9a-f]{32}$"  # noqa: S105 - of a page, no secret
 
 
 class ChannelBody(Struct, frozen=True, kw_only=True):
@@ -224,7 +226,7 @@ class CallerSessions(Struct, frozen=True, kw_only=True):
 
 class PageQuery(Struct, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=CALLER_PAGE_ROWS_MAX)] = 50
-    page_token: Annotated[str, Meta(pattern="^[0-9]{1,6}$")] | None = None
+    page_token: Annotated[str, Meta(pattern=_PAGE_TOKEN)] | None = None
 
 
 def caller_session(view: SessionView) -> CallerSession:
@@ -275,18 +277,27 @@ async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
 @table.route("GET", _SESSIONS, query=PageQuery, answer=CallerSessions, other_statuses=(401,))
 async def list_caller_sessions(call: Call[NoBody, PageQuery]) -> Reply:
     """The caller's sessions, newest first."""
-    offset, limit = int(call.query.page_token or 0), call.query.limit
+    limit, token = call.query.limit, call.query.page_token
     async with call.services.store.transaction(call.org_id) as tx:
         caller = await admitted(call.services, tx, call.request, call.path["channel_id"])
-        marks = await tx.records(ChannelSession, caller.id, offset=offset, limit=limit)
+        found = await channels.sessions_of(tx, caller, _place(token), limit=limit + 1)
+        marks = found[:limit]
         rows = [await tx.session(SessionId(mark.id)) for mark in marks]
     known = [row for row in rows if row is not None]
     heads = await call.services.log.heads([row.id for row in known])
     views = [view for row in known if (view := with_head(row, heads)) is not None]
     shown = await call.services.outlines.shown(call.org_id, views)
-    more = str(offset + limit) if len(marks) == limit else None
+    more = f"{marks[-1].created_ms}-{marks[-1].id.hex}" if len(found) > limit else None
     data = tuple(caller_session(view) for view in shown)
     return json_reply(CallerSessions(data=data, next_page_token=more))
+
+
+def _place(token: str | None) -> tuple[int, UUID] | None:
+    """Of the last session that a page showed: new ones do not move it."""
+    if token is None:
+        return None
+    created_ms, _, id_ = token.partition("-")
+    return int(created_ms), UUID(id_)
 
 
 @table.route("GET", _SESSION, answer=CallerSession, other_statuses=(401,))
