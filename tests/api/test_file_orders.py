@@ -1,5 +1,7 @@
 """Files moved, copied and searched over HTTP."""
 
+from urllib.parse import quote
+
 import httpx
 import pytest
 
@@ -67,3 +69,29 @@ async def test_a_search_has_bounds(
     assert await found(client, at, pattern="red") == [("/notes/a.md", [2, 3])]
     monkeypatch.setattr(file_search, "TOTAL_BYTES_MAX", 9)
     assert await found(client, at, pattern=".") == [("/c.md", [1])]
+
+
+@pytest.mark.parametrize("name", ["chart.png", "é 1%.txt"])
+async def test_a_file_is_downloaded_as_it_is_and_under_its_name(
+    client: httpx.AsyncClient, name: str
+) -> None:
+    session = await made_session(client)
+    memory = (await client.post(f"{V1}/memories", json={"name": "facts"})).json()
+    owners = (
+        f"sessions/{session['id']}",
+        f"workspaces/{session['workspace_id']}",
+        f"memories/{memory['id']}",
+    )
+    for owner in (owners[0], owners[2]):
+        body = {"content": "AAE=", "encoding": "base64"}
+        await client.post(f"{V1}/{owner}/fs/deep/{quote(name)}", json=body)
+
+    for owner in owners:
+        at = f"{V1}/{owner}/fs/_/download"
+        found = await client.get(f"{at}/deep/{quote(name)}")
+        missing = [await client.get(f"{at}/{path}") for path in ("deep", "none.png")]
+
+        assert (found.status_code, found.content) == (200, b"\x00\x01")
+        assert found.headers["content-type"] == "application/octet-stream"
+        assert found.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(name)}"
+        assert [answer.status_code for answer in missing] == [404, 404]

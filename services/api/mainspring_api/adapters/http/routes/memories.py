@@ -10,6 +10,7 @@ from mainspring_api.adapters.http.routes.workspaces import (
     StatBody,
     TreeQuery,
     WorkspacesQuery,
+    file_reply,
 )
 from mainspring_api.adapters.http.routing import (
     Call,
@@ -250,11 +251,7 @@ async def download_memory_file(call: Call[NoBody, NoQuery]) -> Reply:
     """A file's bytes as they are."""
     async with call.services.store.transaction(call.org_id) as tx:
         owner = (await _write(call, tx)).workspace_id
-        file = await files.read(tx, owner, call.path["path"])
-    if file.is_directory:
-        msg = "this is a directory"
-        raise NotFound(msg)
-    return Reply(body=file.content or b"", media_type="application/octet-stream")
+        return file_reply(await files.read(tx, owner, call.path["path"]))
 
 
 @table.route("GET", _FILE, query=TreeQuery, answer=MemoryFile, or_answer=MemoryFileList)

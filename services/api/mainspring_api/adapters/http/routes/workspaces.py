@@ -1,6 +1,7 @@
 """/workspaces and the files in them, also as /sessions/{id}/fs"""
 
 from typing import Annotated
+from urllib.parse import quote
 
 from msgspec import Meta, Struct
 
@@ -26,11 +27,13 @@ from mainspring_api.adapters.http.wire.resources import (
 from mainspring_api.adapters.http.wire.tiers import kept
 from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.naming import tokens
+from mainspring_api.domain.resources import File
 from mainspring_api.ports.store import Listed, Transaction
 from mainspring_api.usecases import files, workspaces
 from mainspring_api.usecases.known import known_session
 from mainspring_api.usecases.once import Answer, once
 from mainspring_kernel import limits
+from mainspring_kernel.errors import NotFound
 from mainspring_kernel.ids import Prefix, SessionId, WorkspaceId, from_wire
 
 table = RouteTable("workspaces")
@@ -175,6 +178,25 @@ async def get_file(call: Call[NoBody, TreeQuery]) -> Reply:
     return json_reply(file_view(file, with_content=True))
 
 
+async def download_file(call: Call[NoBody, NoQuery]) -> Reply:
+    """A file's bytes as they are."""
+    async with call.services.store.transaction(call.org_id) as tx:
+        return file_reply(await files.read(tx, await owner_of(call, tx), call.path["path"]))
+
+
+def file_reply(file: File) -> Reply:
+    """To be saved under its name: no browser runs what an agent wrote. Raises NotFound."""
+    if file.is_directory:
+        msg = "this is a directory"
+        raise NotFound(msg)
+    name = quote(file.path.rpartition("/")[2], safe="")
+    return Reply(
+        body=file.content or b"",
+        media_type="application/octet-stream",
+        headers={"content-disposition": f"attachment; filename*=UTF-8''{name}"},
+    )
+
+
 async def create_file(call: Call[FileWrite, NoQuery]) -> Reply:
     """Makes a file or a directory with all directories above it."""
     services = call.services
@@ -230,6 +252,13 @@ def register_files(owner: str, suffix: str) -> None:
     one = f"{at}/{{path:path}}"
     table.route("GET", at, query=TreeQuery, answer=FileList, suffix=suffix)(list_files)
     table.route("POST", f"{at}/_/stat", body=StatBody, answer=FileView, suffix=suffix)(stat_file)
+    table.route(
+        "GET",
+        f"{at}/_/download/{{path:path}}",
+        answer=str,
+        media_types=("application/octet-stream",),
+        suffix=suffix,
+    )(download_file)
     table.route("GET", one, query=TreeQuery, answer=FileView, or_answer=FileList, suffix=suffix)(
         get_file
     )
