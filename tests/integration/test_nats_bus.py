@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
@@ -84,6 +85,19 @@ async def test_a_bus_without_a_server_starts_and_connects_later(own_nats: NatsSe
     async with asyncio.timeout(5):
         assert (await got.get()).data == b"found"
     await bus.close()
+
+
+async def test_one_of_several_servers_is_enough_and_a_password_may_have_any_characters(
+    tmp_path: Path,
+) -> None:
+    with servers.embedded_nats(tmp_path, "p@ss/w:r,d?#% é") as server:
+        who, _, place = server.url.rpartition("@")
+        bus = NatsBus(f"{who}@127.0.0.1:{free_port()},{place}", name="test")
+        await bus.start(wait_s=10)
+
+        assert bus.connected
+        assert await bus.flush(5)
+        await bus.close()
 
 
 async def test_an_outage_is_told_once_with_its_address_and_its_end(

@@ -131,7 +131,19 @@ def test_an_address_of_postgres_that_can_be_read_is_taken(url: str) -> None:
     assert load(Example, {**GOOD, "MAINSPRING_DATABASE_URL": url}).database_url == url
 
 
-@pytest.mark.parametrize("url", ["http://host:4222", "nats://x:secret@host:port", "nats://", ":"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host:4222",
+        "nats://x:secret@host:port",
+        "nats://",
+        ":",
+        "nats://x:secret@one,",
+        "nats://x:secret@one,nats://",
+        "nats://x:secret@one,ws://two",
+        "nats://x:secret@one,nats://y:secret@two",
+    ],
+)
 def test_an_address_of_nats_that_cannot_be_read_is_told_without_its_password(url: str) -> None:
     found = problems(NATS_URL=url)
 
@@ -139,7 +151,20 @@ def test_an_address_of_nats_that_cannot_be_read_is_told_without_its_password(url
     assert "secret" not in str(found)
 
 
-@pytest.mark.parametrize("url", ["nats://x:secret@host:4222", "tls://host", "host", "host:4222"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nats://x:secret@host:4222",
+        "tls://host",
+        "host",
+        "host:4222",
+        "one,two:4222",
+        "nats://x:secret@one:4222,two:4222",
+        "nats://x:secret@one,nats://x:secret@two",
+        "tls://one,tls://two",
+        "wss://x:secret@one/path,two/path",
+    ],
+)
 def test_an_address_of_nats_that_can_be_read_is_taken(url: str) -> None:
     assert load(Example, {**GOOD, "MAINSPRING_NATS_URL": url}).nats_url == url
 

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from mainspring_kernel import limits
-from mainspring_kernel.addresses import host_of
+from mainspring_kernel.addresses import nats_servers
 from mainspring_kernel.tracing import TRACEPARENT, TraceContext
 from mainspring_messaging.bus import Callback, Message, SignalKind, Watcher, Watchers
 from mainspring_messaging.subjects import is_valid
@@ -80,9 +80,10 @@ class NatsBus:
     """A connection in the background, an outbox, and subscriptions that outlive connections."""
 
     def __init__(self, url: str, *, name: str) -> None:
-        self._url = url
+        """`url` as `nats_servers` reads it. Raises ValueError."""
+        self._servers = nats_servers(url)
         self._name = name
-        self._where = host_of(url)
+        self._where = self._servers.hosts
         self._why = "no answer"
         """What the newest attempt to connect came to."""
         self._told_away = False
@@ -224,8 +225,12 @@ class NatsBus:
                 # Not awaited here: the flush needs the reader, which starts after this returns.
                 self._spawn(self._announce(), "nats-announce")
 
+        at = self._servers
         await client.connect(
-            self._url,
+            list(at.urls),
+            user=at.user if at.password is not None else None,
+            password=at.password,
+            token=at.user if at.password is None else None,
             name=self._name,
             allow_reconnect=True,
             max_reconnect_attempts=-1,
@@ -331,5 +336,6 @@ async def _end(client: Client | None) -> None:
     try:
         async with asyncio.timeout(1):
             await client.close()
-    except (TimeoutError, *_AWAY) as error:
+    except (TimeoutError, AssertionError, *_AWAY) as error:
+        # An AssertionError where its connect did not get so far that there is anything to close.
         _log.debug("closing the connection to NATS: %s", error)

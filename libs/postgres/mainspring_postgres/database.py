@@ -63,6 +63,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         """Settings of each session, sent with its start and so no statement of its own."""
         return {
             "application_name": self.application_name,
+            # Statements lock first and then read what others committed meanwhile: a role or a
+            # database whose default is a snapshot would refuse that.
+            "default_transaction_isolation": "read committed",
             "jit": "off",
             "statement_timeout": str(self.statement_timeout_ms),
             "lock_timeout": str(self.lock_timeout_ms),

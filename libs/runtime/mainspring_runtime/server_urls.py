@@ -6,6 +6,8 @@ Their drivers quote the part that they cannot read, and that may be a password.
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from mainspring_kernel.addresses import nats_servers
+
 PORT_MAX: Final = 65_535
 _SSLMODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _DATABASE: Final = (
@@ -13,7 +15,12 @@ _DATABASE: Final = (
     "in a user and a password : / ? # @ % and blanks are written as %3A %2F %3F %23 %40 %25 %20"
 )
 _COLLECTOR: Final = "is no http://host:port (or https://)"
-_NATS: Final = "is no nats://user:password@host:port (or tls://, ws://, wss://)"
+_NATS: Final = (
+    "is no nats://user:password@host:port, or several hosts with commas between them "
+    "(or tls://; or ws://, wss://)"
+)
+_NATS_USERS: Final = "names several users: the servers of one cluster have the same"
+_NATS_SCHEMES: Final = ("nats", "tls", "ws", "wss")
 
 
 def flaw_of_database_url(text: str) -> str | None:
@@ -31,8 +38,14 @@ def flaw_of_database_url(text: str) -> str | None:
 
 def flaw_of_nats_url(text: str) -> str | None:
     """A sentence for the operator, or None. A host alone, or `host:port`, is one as well."""
-    parts = _split(text if "://" in text else f"nats://{text}", ("nats", "tls", "ws", "wss"))
-    return None if parts is not None and parts.netloc else _NATS
+    try:
+        servers = nats_servers(text)
+    except ValueError:
+        return _NATS_USERS
+    split = [_split(url, _NATS_SCHEMES) for url in servers.urls]
+    web = {parts.scheme.startswith("ws") for parts in split if parts is not None}
+    read = all(parts is not None and parts.netloc for parts in split)
+    return None if read and len(web) == 1 else _NATS
 
 
 def flaw_of_otlp_endpoint(text: str) -> str | None:

@@ -129,9 +129,9 @@ def embedded_postgres(folder: Path) -> Generator[PostgresServer]:
 
 
 @contextmanager
-def embedded_nats(folder: Path) -> Generator[NatsServer]:
+def embedded_nats(folder: Path, password: str = PASSWORD) -> Generator[NatsServer]:
     embedded = Nats(
-        folder=folder, port=free_port(), password=PASSWORD, environment=dict(os.environ)
+        folder=folder, port=free_port(), password=password, environment=dict(os.environ)
     )
     process = ServerProcess(embedded.program(), embedded.ready, folder / "nats.log")
     process.start()

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
@@ -23,7 +24,7 @@ class Nats(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        return f"nats://{USER}:{self.password}@{self.host}:{self.port}"
+        return f"nats://{USER}:{quote(self.password, safe='')}@{self.host}:{self.port}"
 
     def program(self) -> Program:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
