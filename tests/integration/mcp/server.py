@@ -119,6 +119,11 @@ def _bad(made: MCPServer, seen: Seen) -> None:
             raise
         return ""
 
+    @made.tool(description="Ends its process.")
+    def die() -> str:
+        print("out of paper", file=sys.stderr, flush=True)
+        os._exit(3)
+
     @made.tool(description="Says far too much.")
     def flood() -> str:
         return FLOOD

@@ -241,6 +241,22 @@ async def test_a_process_that_floods_is_told_by_the_bound() -> None:
     await servers.aclose()
 
 
+async def test_of_a_process_that_dies_people_are_told_how_and_operators_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    commands = allowed_commands(f"{sys.executable} {SCRIPT}")
+    servers = McpServers(connector=Connector(), commands=commands)
+    at = Reached(session_id=SESSION, name="p", server=process())
+
+    with pytest.raises(ServerFailed, match="process ended with exit status 3") as failed:
+        await servers.call(at, "die", {}, key="k")
+
+    assert failed.value.fault == "broken"
+    assert "exit status 3: out of paper" in caplog.text
+    assert (await servers.call(at, "echo", {"text": "hi"}, key="k")).failed is False
+    await servers.aclose()
+
+
 async def test_a_process_ends_with_its_connection() -> None:
     commands = allowed_commands(f"{sys.executable} {SCRIPT}")
     servers = McpServers(connector=Connector(), commands=commands)

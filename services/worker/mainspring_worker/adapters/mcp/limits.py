@@ -22,5 +22,7 @@ PROGRESS_GAP_S: Final = 1.0
 """Between two lines of one call's progress: each is an event of the session, for good."""
 PROGRESS_LINES_MAX: Final = 100
 """Of one call; what a server says after that nobody is told."""
+ERROR_BYTES_KEPT: Final = 4096
+"""The end of what a server's process writes to its error output, for the worker's log."""
 ERROR_CHARS_MAX: Final = 500
 """Of a server's own words about what went wrong."""

@@ -5,10 +5,11 @@ sessions set; nothing of the worker's own environment. It ends with its connecti
 """
 
 import asyncio
+import logging
 import os
 import signal
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
@@ -29,13 +30,14 @@ from mcp_types import (
 from mainspring_harness.mcp import command_line
 from mainspring_schema.mcp import McpServer
 from mainspring_worker.adapters.mcp.commands import AllowedCommand
-from mainspring_worker.adapters.mcp.limits import ANSWER_BYTES_MAX, STOP_S
+from mainspring_worker.adapters.mcp.limits import ANSWER_BYTES_MAX, ERROR_BYTES_KEPT, STOP_S
 from mainspring_worker.ports.servers import ServerFailed
 
 Incoming: TypeAlias = MemoryObjectSendStream[SessionMessage | Exception]
 Streams: TypeAlias = tuple[
     MemoryObjectReceiveStream[SessionMessage | Exception], MemoryObjectSendStream[SessionMessage]
 ]
+_LOG: Final = logging.getLogger(__name__)
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -60,7 +62,7 @@ async def process_streams(server: McpServer) -> AsyncGenerator[Streams]:
             *server.args,
             stdin=PIPE,
             stdout=PIPE,
-            stderr=DEVNULL,
+            stderr=PIPE,
             cwd=folder,
             env={"PATH": _PATH, "HOME": folder, **server.env},
             start_new_session=True,
@@ -78,14 +80,18 @@ async def _joined(process: Process) -> AsyncGenerator[Streams]:
     incoming_in, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, outgoing_out = anyio.create_memory_object_stream[SessionMessage](0)
     asked: set[RequestId] = set()
+    complaint = _Complaint()
     async with incoming_in, incoming, outgoing, outgoing_out, anyio.create_task_group() as group:
-        group.start_soon(_read, process, incoming_in, asked)
+        group.start_soon(_read, process, incoming_in, asked, complaint)
+        group.start_soon(complaint.listen, process)
         group.start_soon(_write, process, outgoing_out, asked)
         yield incoming, outgoing
         group.cancel_scope.cancel()
 
 
-async def _read(process: Process, incoming: Incoming, asked: set[RequestId]) -> None:
+async def _read(
+    process: Process, incoming: Incoming, asked: set[RequestId], complaint: "_Complaint"
+) -> None:
     """Until the process falls silent for good, or says more in a line than is read.
 
     `asked` are the requests without an answer.
@@ -96,11 +102,10 @@ async def _read(process: Process, incoming: Incoming, asked: set[RequestId]) -> 
             try:
                 line = await process.stdout.readline()
             except ValueError:  # the line is over its bound: the connection ends
-                for id_ in tuple(asked):  # more may be asked meanwhile
-                    await incoming.send(_too_much(id_))
-                return
+                words = f"the server sent more than {ANSWER_BYTES_MAX} bytes in one message"
+                return await _answer_all(asked, words, incoming)
             if not line:
-                return
+                return await _answer_all(asked, await _fate(process, complaint), incoming)
             try:
                 message = jsonrpc_message_adapter.validate_json(line, by_name=False)
             except ValueError as error:
@@ -111,11 +116,39 @@ async def _read(process: Process, incoming: Incoming, asked: set[RequestId]) -> 
             await incoming.send(SessionMessage(message))
 
 
-def _too_much(id_: RequestId) -> SessionMessage:
-    """Instead of an answer: else who waits for it reads only that the connection is closed."""
-    words = f"the server sent more than {ANSWER_BYTES_MAX} bytes in one message"
+async def _answer_all(asked: set[RequestId], words: str, incoming: Incoming) -> None:
+    """Who waits would read only that the connection is closed."""
     error = ErrorData(code=CONNECTION_CLOSED, message=words)
-    return SessionMessage(JSONRPCError(jsonrpc="2.0", id=id_, error=error))
+    for id_ in tuple(asked):  # more may be asked meanwhile
+        await incoming.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=id_, error=error)))
+
+
+async def _fate(process: Process, complaint: "_Complaint") -> str:
+    """What became of a process that says nothing any more; what it complained of, to the log."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_S):
+            await process.wait()
+            await complaint.over.wait()
+    if process.returncode is None:
+        return "the server closed its output"
+    words = f"the server's process ended with exit status {process.returncode}"
+    _LOG.warning("%s: %s", words, complaint.end.decode(errors="replace").strip() or "no complaint")
+    return words
+
+
+class _Complaint:
+    """The end of what a process writes to its error output."""
+
+    def __init__(self) -> None:
+        self.end = bytearray()
+        self.over = asyncio.Event()
+
+    async def listen(self, process: Process) -> None:
+        assert process.stderr is not None  # noqa: S101 - it was asked for
+        while chunk := await process.stderr.read(ERROR_BYTES_KEPT):
+            self.end += chunk
+            del self.end[:-ERROR_BYTES_KEPT]
+        self.over.set()
 
 
 async def _write(
