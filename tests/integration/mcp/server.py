@@ -121,7 +121,7 @@ def _bad(made: MCPServer, seen: Seen) -> None:
 
     @made.tool(description="Ends its process.")
     def die() -> str:
-        print("out of paper", file=sys.stderr, flush=True)
+        print("out of paper:", os.environ.get("TOKEN"), file=sys.stderr, flush=True)
         os._exit(3)
 
     @made.tool(description="Says far too much.")

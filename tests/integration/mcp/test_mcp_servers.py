@@ -244,15 +244,17 @@ async def test_a_process_that_floods_is_told_by_the_bound() -> None:
 async def test_of_a_process_that_dies_people_are_told_how_and_operators_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    commands = allowed_commands(f"{sys.executable} {SCRIPT}")
+    commands = allowed_commands(f"TOKEN= {sys.executable} {SCRIPT}")
     servers = McpServers(connector=Connector(), commands=commands)
-    at = Reached(session_id=SESSION, name="p", server=process())
+    secretive = structs.replace(process(), env={"TOKEN": "hush"})
+    at = Reached(session_id=SESSION, name="p", server=secretive)
 
     with pytest.raises(ServerFailed, match="process ended with exit status 3") as failed:
         await servers.call(at, "die", {}, key="k")
 
     assert failed.value.fault == "broken"
-    assert "exit status 3: out of paper" in caplog.text
+    assert "exit status 3: out of paper: ***" in caplog.text
+    assert "hush" not in caplog.text
     assert (await servers.call(at, "echo", {"text": "hi"}, key="k")).failed is False
     await servers.aclose()
 

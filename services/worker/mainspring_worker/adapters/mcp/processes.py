@@ -10,7 +10,7 @@ import os
 import signal
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
 
@@ -69,18 +69,17 @@ async def process_streams(server: McpServer) -> AsyncGenerator[Streams]:
             limit=ANSWER_BYTES_MAX,
         )
         try:
-            async with _joined(process) as streams:
+            async with _joined(process, _Complaint(server.env.values())) as streams:
                 yield streams
         finally:
             await _end(process)
 
 
 @asynccontextmanager
-async def _joined(process: Process) -> AsyncGenerator[Streams]:
+async def _joined(process: Process, complaint: "_Complaint") -> AsyncGenerator[Streams]:
     incoming_in, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, outgoing_out = anyio.create_memory_object_stream[SessionMessage](0)
     asked: set[RequestId] = set()
-    complaint = _Complaint()
     async with incoming_in, incoming, outgoing, outgoing_out, anyio.create_task_group() as group:
         group.start_soon(_read, process, incoming_in, asked, complaint)
         group.start_soon(complaint.listen, process)
@@ -132,22 +131,34 @@ async def _fate(process: Process, complaint: "_Complaint") -> str:
     if process.returncode is None:
         return "the server closed its output"
     words = f"the server's process ended with exit status {process.returncode}"
-    _LOG.warning("%s: %s", words, complaint.end.decode(errors="replace").strip() or "no complaint")
+    _LOG.warning("%s: %s", words, complaint)
     return words
 
 
 class _Complaint:
-    """The end of what a process writes to its error output."""
+    """The end of what a process writes to its error output.
 
-    def __init__(self) -> None:
-        self.end = bytearray()
+    Its text form is without what the session put into its environment: secrets must not end in a
+    log.
+    """
+
+    def __init__(self, hidden: Iterable[str]) -> None:
+        # The longest first: one may be a part of another.
+        self._hidden = sorted((one for one in hidden if one), key=len, reverse=True)
+        self._end = bytearray()
         self.over = asyncio.Event()
+
+    def __str__(self) -> str:
+        text = self._end.decode(errors="replace").strip() or "no complaint"
+        for one in self._hidden:
+            text = text.replace(one, "***")
+        return text[-ERROR_BYTES_KEPT // 2 :]  # half a secret at the cut is not found
 
     async def listen(self, process: Process) -> None:
         assert process.stderr is not None  # noqa: S101 - it was asked for
         while chunk := await process.stderr.read(ERROR_BYTES_KEPT):
-            self.end += chunk
-            del self.end[:-ERROR_BYTES_KEPT]
+            self._end += chunk
+            del self._end[:-ERROR_BYTES_KEPT]
         self.over.set()
 
 
