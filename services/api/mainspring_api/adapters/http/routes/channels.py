@@ -33,10 +33,11 @@ from mainspring_api.adapters.http.wire.resources import SessionOut, session_out
 from mainspring_api.adapters.http.wire.tiers import Label, extended
 from mainspring_api.domain.channels import Channel, ChannelKey
 from mainspring_api.domain.limits import CALLER_PAGE_ROWS_MAX, CHANNEL_KEYS_MAX
-from mainspring_api.ports.store import Transaction
+from mainspring_api.ports.store import RequestKey, Transaction
 from mainspring_api.usecases import appeals as appeal_cases
 from mainspring_api.usecases import channels
 from mainspring_api.usecases import sessions as session_cases
+from mainspring_api.usecases.channels import Caller
 from mainspring_api.usecases.once import Answer, once
 from mainspring_api.usecases.sessions import SessionView, with_head
 from mainspring_kernel.errors import InvalidParameter, PermissionDenied
@@ -260,7 +261,7 @@ async def channel_card(call: Call[NoBody, NoQuery]) -> Reply:
 )
 async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
     """Begins a session of the caller's."""
-    # First, so that no answer that is kept goes to somebody else.
+    # First, so that nobody is answered who may not call.
     async with call.services.store.transaction(call.org_id) as tx:
         caller = await admitted(call.services, tx, call.request, call.path["channel_id"])
 
@@ -271,7 +272,15 @@ async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
         shown = await call.services.outlines.begun(tx, view)
         return json_answer(caller_session(shown), status=201)
 
-    return reply_of(await once(call.services.store, call.org_id, call.key, work))
+    key = _key_of(caller, call.key)
+    return reply_of(await once(call.services.store, call.org_id, key, work))
+
+
+def _key_of(caller: Caller, key: RequestKey | None) -> RequestKey | None:
+    """The caller's own: users of one application may well think of the same key."""
+    if key is None:
+        return None
+    return msgspec.structs.replace(key, route=f"{key.route}:{caller.id.hex}")
 
 
 @table.route("GET", _SESSIONS, query=PageQuery, answer=CallerSessions, other_statuses=(401,))

@@ -1,0 +1,45 @@
+"""What callers of one channel do beside each other."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from mainspring_api.adapters.http.app import application
+from mainspring_api.adapters.http.services import Services
+from tests.api.conftest import inside
+from tests.api.test_resources import made_agent
+from tests.api.test_runtime_tokens import Door, opened
+
+
+@pytest.fixture
+async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    async with inside(application(services)) as client:
+        yield client
+
+
+@pytest.fixture
+async def door(client: httpx.AsyncClient) -> Door:
+    return await opened(client, str((await made_agent(client))["id"]))
+
+
+def called(door: Door, user: str, key: str = "") -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {door.key}", "End-User": user}
+    return headers | ({"Idempotency-Key": key} if key else {})
+
+
+async def begun(door: Door, user: str, key: str = "") -> str:
+    headers = called(door, user, key)
+    made = await door.client.post(f"{door.at}/sessions", json={}, headers=headers)
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+async def test_callers_who_think_of_the_same_key_have_a_session_each(door: Door) -> None:
+    alices, bobs = await begun(door, "alice", "new-1"), await begun(door, "bob", "new-1")
+
+    assert alices != bobs
+    assert await begun(door, "alice", "new-1") == alices
+    assert await begun(door, "bob", "new-1") == bobs
+    read = await door.client.get(f"{door.at}/sessions/{bobs}", headers=called(door, "bob"))
+    assert read.status_code == 200
