@@ -39,7 +39,9 @@ async def test_a_named_page_may_ask_before_it_calls(services: Services) -> None:
     assert asked.headers[ALLOWED] == PAGE
     assert asked.headers["vary"] == "Origin"
     assert "POST" in asked.headers["access-control-allow-methods"]
-    for name in ("Authorization", "End-User", "Idempotency-Key", "Last-Event-ID"):
+    for name in (
+        "Authorization", "Cache-Control", "End-User", "Idempotency-Key", "Last-Event-ID", "X-Org-Id"
+    ):  # fmt: skip
         assert name in asked.headers["access-control-allow-headers"]
     assert "access-control-allow-credentials" not in asked.headers
 
@@ -48,11 +50,14 @@ async def test_it_reads_answers_and_refusals(services: Services) -> None:
     async with browser(services) as client:
         path, key = await channel(client)
         made = await client.post(f"{path}/sessions", json={}, headers={"origin": PAGE, **key})
+        begun = await client.get(made.headers["location"], headers={"origin": PAGE, **key})
         refused = await client.get(f"{path}/sessions", headers={"origin": PAGE})
 
     assert (made.status_code, refused.status_code) == (201, 401)
     assert made.headers[ALLOWED] == refused.headers[ALLOWED] == PAGE
     assert "Location" in made.headers["access-control-expose-headers"]
+    assert "X-Total-Count" in made.headers["access-control-expose-headers"]
+    assert begun.json()["id"] == made.json()["id"]
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.org", f"{PAGE}.evil.org", "null"])

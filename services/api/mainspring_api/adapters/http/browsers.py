@@ -27,11 +27,13 @@ _PREFLIGHT: Final = (
     (b"access-control-allow-methods", b"GET, POST"),
     (
         b"access-control-allow-headers",
-        b"Authorization, Content-Type, End-User, Idempotency-Key, Last-Event-ID",
+        # Cache-Control: what reads a stream in a page likes to say no-cache with it.
+        b"Authorization, Cache-Control, Content-Type, End-User, Idempotency-Key, Last-Event-ID,"
+        b" X-Org-Id",
     ),
     (b"access-control-max-age", str(PREFLIGHT_AGE_S).encode()),
 )
-_EXPOSED: Final = (b"access-control-expose-headers", b"Location, Retry-After")
+_EXPOSED: Final = (b"access-control-expose-headers", b"Location, Retry-After, X-Total-Count")
 _VARY: Final = (b"vary", b"Origin")
 
 

@@ -10,6 +10,7 @@ from mainspring_api.adapters.http.admission import admit_to, admitted
 from mainspring_api.adapters.http.routes import appeals, messages, sessions
 from mainspring_api.adapters.http.routes.messages import EventList
 from mainspring_api.adapters.http.routing import (
+    PREFIX,
     Call,
     NoBody,
     NoQuery,
@@ -220,6 +221,10 @@ class CallerSession(SessionOut, frozen=True, kw_only=True):
     pending_approvals: tuple[PendingApproval, ...] = ()
 
 
+class _Made(Struct, frozen=True, kw_only=True):
+    id: str
+
+
 class CallerSessions(Struct, frozen=True, kw_only=True):
     data: tuple[CallerSession, ...]
     next_page_token: str | None
@@ -246,7 +251,7 @@ async def channel_card(call: Call[NoBody, NoQuery]) -> Reply:
         streaming=True,
         input=InputKinds(),
         auth=(Credential(), Credential(type="runtime_token")),
-        links=Links(sessions=f"/api/v1/channels/{call.path['channel_id']}/sessions"),
+        links=Links(sessions=f"{PREFIX}/channels/{call.path['channel_id']}/sessions"),
     )
     return json_reply(card)
 
@@ -272,8 +277,10 @@ async def begin_caller_session(call: Call[CallerSessionBody, NoQuery]) -> Reply:
         shown = await call.services.outlines.begun(tx, view)
         return json_answer(caller_session(shown), status=201)
 
-    key = _key_of(caller, call.key)
-    return reply_of(await once(call.services.store, call.org_id, key, work))
+    answer = await once(call.services.store, call.org_id, _key_of(caller, call.key), work)
+    made = msgspec.json.decode(answer.body, type=_Made)
+    where = f"{PREFIX}/channels/{call.path['channel_id']}/sessions/{made.id}"
+    return Reply(status=answer.status, body=answer.body, headers={"Location": where})
 
 
 def _key_of(caller: Caller, key: RequestKey | None) -> RequestKey | None:
