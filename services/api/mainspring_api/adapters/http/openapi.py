@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from mainspring_api.adapters.http import links
+from mainspring_api.adapters.http import components, links
 from mainspring_api.adapters.http.edge import JSON, NO_MEMBERS, PROBLEM, Problem, decode_body
-from mainspring_api.adapters.http.routing import PARAMETER, NoBody, Route, TextBody
+from mainspring_api.adapters.http.routing import PARAMETER, PREFIX, NoBody, Route, TextBody
+from mainspring_api.adapters.http.wire.conversation import STREAMED
 from mainspring_api.domain import limits
 from mainspring_kernel.errors import ValidationFailed
 from mainspring_kernel.ids import Prefix
@@ -23,6 +24,11 @@ _WORKFLOW_SSE_PATH: Final = "/api/v1/durable/workflows/{workflow_id}/sse"
 _ALWAYS: Final = (400, 404, 429, 503)
 """Every route may answer these; 413, 415 and 422 only where a body is read."""
 _BODIES: Final = (413, 415, 422)
+_CALLERS: Final = (401, 403)
+"""Who calls through a channel may show nothing that opens it, or speak for another."""
+_CHANNELS: Final = f"{PREFIX}/channels/"
+_BEARER: Final = "channel"
+_LATER: Final = {429, 503}
 _IDS: Final = {
     "session_id": Prefix.SESSION,
     "workspace_id": Prefix.WORKSPACE,
@@ -42,6 +48,12 @@ _ORGANIZATION: Final[Json] = {
     "in": "header",
     "schema": {"type": "string", "pattern": f"^{Prefix.ORG}_[0-9a-f]{{32}}$"},
 }
+_END_USER: Final[Json] = {
+    "name": "End-User",
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": limits.NAME_CHARS_MAX},
+}
+_RETRY_AFTER: Final[Json] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
 _STRUCTURED: Final = {JSON, "application/yaml"}
 """Where an answer's text is an object in one of these."""
 _TITLES: Final = {
@@ -66,7 +78,7 @@ _TITLES: Final = {
 
 def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
     types = _types(routes)
-    schemas, components = _schemas(types)
+    schemas, found = _schemas(types)
     by_type = dict(zip(map(id, types), schemas, strict=True))
     paths: dict[str, Json] = {}
     for route in routes:
@@ -74,10 +86,11 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
         paths.setdefault(path, {})[route.method.lower()] = _operation(
             route, by_type, links.of(route, routes)
         )
-    paths[_SSE_PATH] = {"get": _stream(sse_query)}
-    paths[_CALLER_SSE_PATH] = {"get": _caller_stream(sse_query)}
-    paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(sse_query)}
-    paths[_ENGINE_SSE_PATH] = {"get": _engine_stream(sse_query)}
+    stream = _stream(sse_query, {"anyOf": [by_type[id(one)] for one in STREAMED]})
+    paths[_SSE_PATH] = {"get": stream}
+    paths[_CALLER_SSE_PATH] = {"get": _caller_stream(stream)}
+    paths[_WORKFLOW_SSE_PATH] = {"get": _workflow_stream(stream)}
+    paths[_ENGINE_SSE_PATH] = {"get": _engine_stream(stream)}
     paths["/health"] = {"get": _health()}
     return {
         "openapi": "3.1.0",
@@ -86,9 +99,18 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
             "version": "1.0.0",
             "description": "Durable agent turns over REST and server-sent events.",
         },
+        "security": [],
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {
+            "schemas": components.tidied(found),
+            "securitySchemes": {_BEARER: _bearer()},
+        },
     }
+
+
+def _bearer() -> Json:
+    described = "A key of the channel, or a runtime token that was made with one."
+    return {"type": "http", "scheme": "bearer", "description": described}
 
 
 def _schemas(types: Sequence[Any]) -> tuple[Sequence[Json], Json]:
@@ -97,17 +119,15 @@ def _schemas(types: Sequence[Any]) -> tuple[Sequence[Json], Json]:
             return {"description": "Any JSON value"}
         raise NotImplementedError
 
-    schemas, components = msgspec.json.schema_components(
-        types, schema_hook=hook, ref_template=_REFS
-    )
-    return tuple(schemas), components
+    schemas, named = msgspec.json.schema_components(types, schema_hook=hook, ref_template=_REFS)
+    return tuple(schemas), named
 
 
 def _types(routes: Sequence[Route]) -> list[Any]:
-    found: list[Any] = [Problem]
+    found: list[Any] = [Problem, *STREAMED]
     for route in routes:
         named = (route.body, route.answer, route.or_answer)
-        found += [one for one in named if one not in {None, TextBody} and one not in found]
+        found += [one for one in named if one not in {None, NoBody, TextBody} and one not in found]
     return found
 
 
@@ -123,6 +143,8 @@ def _operation(route: Route, schemas: dict[int, Json], linked: Json) -> Json:
         ],
         "responses": _responses(route, schemas, linked),
     }
+    if _is_callers(route):
+        operation["security"] = [{_BEARER: []}]
     if route.body is TextBody:
         text = {"text/plain": {"schema": {"type": "string"}}}
         operation["requestBody"] = {"required": True, "content": text}
@@ -130,6 +152,10 @@ def _operation(route: Route, schemas: dict[int, Json], linked: Json) -> Json:
         content = {JSON: {"schema": schemas[id(route.body)]}}
         operation["requestBody"] = {"required": _must_be_sent(route.body), "content": content}
     return operation
+
+
+def _is_callers(route: Route) -> bool:
+    return route.path.startswith(_CHANNELS)
 
 
 def _must_be_sent(body: type[object]) -> bool:
@@ -153,15 +179,16 @@ def _path_schema(name: str) -> Json:
 
 
 def _headers(route: Route) -> list[Json]:
+    always = [_ORGANIZATION, _END_USER] if _is_callers(route) else [_ORGANIZATION]
     if route.method != "POST":
-        return [_ORGANIZATION]
+        return always
     schema = {"type": "string", "minLength": 1, "maxLength": limits.IDEMPOTENCY_KEY_CHARS_MAX}
-    return [_ORGANIZATION, {"name": "Idempotency-Key", "in": "header", "schema": schema}]
+    return [*always, {"name": "Idempotency-Key", "in": "header", "schema": schema}]
 
 
 def _query(type_: type[object]) -> list[Json]:
-    (schema,), components = _schemas([type_])
-    resolved = components.get(type_.__name__, schema)
+    (schema,), named = _schemas([type_])
+    resolved = named.get(type_.__name__, schema)
     required = set(resolved.get("required", ()))
     return [
         {
@@ -198,6 +225,8 @@ def _responses(route: Route, schemas: dict[int, Json], linked: Json) -> Json:
         failures |= set(_BODIES)
     if route.method == "POST":
         failures.add(409)
+    if _is_callers(route):
+        failures |= set(_CALLERS)
     for status in sorted(failures):
         found[str(status)] = problem_response(status)
     return found
@@ -213,10 +242,11 @@ def _answer(route: Route, schemas: dict[int, Json], media: str) -> Json:
 
 def problem_response(status: int) -> Json:
     schema = {"$ref": _REFS.format(name=Problem.__name__)}
-    return {"description": _TITLES[status], "content": {PROBLEM: {"schema": schema}}}
+    answer: Json = {"description": _TITLES[status], "content": {PROBLEM: {"schema": schema}}}
+    return answer | ({"headers": _RETRY_AFTER} if status in _LATER else {})
 
 
-def _stream(query: type[object]) -> Json:
+def _stream(query: type[object], frame: Json) -> Json:
     last = {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}
     described = "Events as they happen: `connected`, then history from the cursor, then live."
     return {
@@ -232,16 +262,15 @@ def _stream(query: type[object]) -> Json:
         ],
         "responses": {
             "200": {
-                "description": "A stream that stays open",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "description": "A stream that stays open; the schema is that of one frame's data",
+                "content": {"text/event-stream": {"schema": frame}},
             },
             **{str(status): problem_response(status) for status in _ALWAYS},
         },
     }
 
 
-def _workflow_stream(query: type[object]) -> Json:
-    like = _stream(query)
+def _workflow_stream(like: Json) -> Json:
     others = like["parameters"][1:]
     nothing = {"description": "It has ended, and all of it was seen: do not come again"}
     return like | {
@@ -253,25 +282,27 @@ def _workflow_stream(query: type[object]) -> Json:
     }
 
 
-def _caller_stream(query: type[object]) -> Json:
-    like = _stream(query)
+def _caller_stream(like: Json) -> Json:
+    refused = {str(status): problem_response(status) for status in _CALLERS}
     return like | {
         "operationId": "stream_caller_events",
         "summary": "The event stream of a caller's session",
         "tags": ["channels"],
-        "parameters": [_path_parameter("channel_id"), *like["parameters"]],
-        "responses": like["responses"] | {"401": problem_response(401)},
+        "security": [{_BEARER: []}],
+        "parameters": [_path_parameter("channel_id"), *like["parameters"], _END_USER],
+        "responses": like["responses"] | refused,
     }
 
 
-def _engine_stream(query: type[object]) -> Json:
-    like = _stream(query)
+def _engine_stream(like: Json) -> Json:
+    whole = {"text/event-stream": {"schema": {"type": "object"}}}
     return like | {
         "operationId": "stream_engine",
         "summary": "The engine as it is, once a second where it changes",
         "description": "`connected`, then `snapshot` after `snapshot`; each is a whole.",
         "tags": ["durable"],
         "parameters": like["parameters"][1:3],
+        "responses": like["responses"] | {"200": like["responses"]["200"] | {"content": whole}},
     }
 
 

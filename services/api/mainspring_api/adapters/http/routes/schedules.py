@@ -24,8 +24,8 @@ from mainspring_api.adapters.http.wire.schedules import (
     ScheduleView,
     SlotList,
     SlotsQuery,
+    SlotStatsView,
     SlotView,
-    StatsView,
     schedule_view,
     session_body,
     slot_view,
@@ -240,7 +240,7 @@ async def list_slots(call: Call[NoBody, SlotsQuery]) -> Reply:
     return json_reply(shown)
 
 
-@table.route("GET", "/durable/schedules/{schedule_id:str}/stats", answer=StatsView)
+@table.route("GET", "/durable/schedules/{schedule_id:str}/stats", answer=SlotStatsView)
 async def count_slots(call: Call[NoBody, NoQuery]) -> Reply:
     """How a schedule's newest executions came out."""
     return json_reply(stats_view(await call.services.schedules.counts(schedule_of(call))))

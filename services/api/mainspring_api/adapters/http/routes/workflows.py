@@ -21,7 +21,6 @@ from mainspring_api.adapters.http.wire.conversation import EventsQuery, event_wi
 from mainspring_api.adapters.http.wire.workflows import (
     CancelAnswer,
     CancelBody,
-    ForkBody,
     ListQuery,
     QueryAnswer,
     QueryQuery,
@@ -30,6 +29,7 @@ from mainspring_api.adapters.http.wire.workflows import (
     SignalBody,
     StartBody,
     StateAnswer,
+    WorkflowForkBody,
     WorkflowJson,
     WorkflowList,
     listed,
@@ -269,12 +269,12 @@ async def signal_workflow(call: Call[SignalBody, NoQuery]) -> Reply:
 @table.route(
     "POST",
     "/durable/workflows/{workflow_id:str}/fork",
-    body=ForkBody,
+    body=WorkflowForkBody,
     answer=WorkflowJson,
     status=201,
     other_statuses=(409,),
 )
-async def fork_workflow(call: Call[ForkBody, NoQuery]) -> Reply:
+async def fork_workflow(call: Call[WorkflowForkBody, NoQuery]) -> Reply:
     """Starts a workflow with what this one recorded before a step; this one stays as it is."""
     body, services, source_id = call.body, call.services, workflow_id_of(call)
 

@@ -50,7 +50,7 @@ def rulings(body: DecisionsBody) -> tuple[Ruling, ...]:
     return tuple(msgspec.convert(one, Ruling, from_attributes=True) for one in body.decisions)
 
 
-class ResolvedView(Struct, frozen=True, kw_only=True):
+class AppliedAppealView(Struct, frozen=True, kw_only=True):
     tool_call_id: str
     tool: str
     outcome: str
@@ -59,7 +59,7 @@ class ResolvedView(Struct, frozen=True, kw_only=True):
 class DecisionsView(Struct, frozen=True, kw_only=True):
     """`status` is that of the session."""
 
-    resolved: tuple[ResolvedView, ...]
+    resolved: tuple[AppliedAppealView, ...]
     status: str
 
 

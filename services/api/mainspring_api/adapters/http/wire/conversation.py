@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.cursor import Resume, resume_from_id
@@ -294,8 +294,9 @@ class EventContext(Struct, frozen=True, kw_only=True):
 
 
 class EventView(Struct, frozen=True, kw_only=True):
-    """For the document only: events go out as the bytes that are stored."""
+    """What `data` holds depends on `type`; there may be types that a client does not know."""
 
+    # For the document only: events go out as the bytes that are stored.
     id: str
     type: str
     ts: str
@@ -305,3 +306,34 @@ class EventView(Struct, frozen=True, kw_only=True):
     data: object
     metadata: Json | None = None
     tags: list[str] | None = None
+
+
+class StreamedEvent(Struct, frozen=True, kw_only=True):
+    """An event, or a piece of a text that is being written, which has no `sequence`."""
+
+    id: str
+    type: str
+    ts: str
+    session_id: str
+    sequence: int | UnsetType = UNSET
+    context: EventContext
+    data: object
+    metadata: Json | None = None
+    tags: list[str] | None = None
+
+
+class StreamConnected(Struct, frozen=True, kw_only=True):
+    """The first frame of each stream; its `event` is `connected`, and it has no id."""
+
+    status: Literal["connected"]
+
+
+class StreamDisconnecting(Struct, frozen=True, kw_only=True):
+    """The last frame of a stream that the server ends: come again after `retry_ms`."""
+
+    reason: str
+    retry_ms: int
+
+
+STREAMED = (StreamedEvent, StreamConnected, StreamDisconnecting)
+"""What a frame of a stream may hold."""

@@ -336,7 +336,7 @@ class SlotList(Struct, frozen=True, kw_only=True):
     limit: int
 
 
-class StatsView(Struct, frozen=True, kw_only=True):
+class SlotStatsView(Struct, frozen=True, kw_only=True):
     """Over the newest executions that are kept."""
 
     total: int
@@ -344,8 +344,8 @@ class StatsView(Struct, frozen=True, kw_only=True):
     mean_duration_ms: int | None
 
 
-def stats_view(counts: SlotCounts) -> StatsView:
-    return StatsView(
+def stats_view(counts: SlotCounts) -> SlotStatsView:
+    return SlotStatsView(
         total=sum(counts.by_status.values()),
         by_status=counts.by_status,
         mean_duration_ms=counts.mean_ms,

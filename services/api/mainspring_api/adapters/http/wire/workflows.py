@@ -84,7 +84,7 @@ class SignalBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str | None = None
 
 
-class ForkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WorkflowForkBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`step` is the place of the first step that is done anew; without it all records are kept.
 
     The same `key` with the same source and step finds the fork that it started; an Idempotency-Key
