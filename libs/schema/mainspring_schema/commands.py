@@ -23,7 +23,8 @@ class Submit(Struct, frozen=True, kw_only=True):
 
     `config` holds the bytes of the folded agent only where the engine may not know the hash yet.
     `body_hash` is the SHA-256 of the canonical request body, compared where `idempotency_key`
-    repeats. `spawned_by` is the parent, of what a session says to a child of its own.
+    repeats. `spawned_by` is the parent, of what a session says to a child of its own. `tags` are
+    those of the message's event.
     """
 
     org_id: UUID
@@ -37,6 +38,7 @@ class Submit(Struct, frozen=True, kw_only=True):
     body_hash: bytes = b""
     traceparent: str | None = None
     spawned_by: SpawnedBy | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

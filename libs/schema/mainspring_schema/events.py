@@ -268,9 +268,9 @@ class StoredDelta(Struct, frozen=True, array_like=True):
     reset: bool = False
 
 
-def draft(type_: str, context: Context, data: object) -> EventDraft:
+def draft(type_: str, context: Context, data: object, *, tags: tuple[str, ...] = ()) -> EventDraft:
     """Raises ValidationFailed for what JSON has not: a worker may bring any MessagePack."""
-    payload = write_foreign(Payload(context=context, data=data), type_)
+    payload = write_foreign(Payload(context=context, data=data, tags=tags or None), type_)
     return EventDraft(type=type_, payload=payload)
 
 

@@ -272,3 +272,15 @@ async def test_messages_sent_at_once_are_each_an_input_of_exactly_one_turn(wire:
 
     assert sorted(consumed) == sorted(sent)
     assert types(frames).count("turn.started") == types(frames).count("turn.completed")
+
+
+async def test_a_message_is_found_by_its_tags(wire: Wire) -> None:
+    session = await wire.session()
+    await wire.say(session, "Hello", tags=["vip", "web"])
+    await wire.to_rest(session)
+    await wire.say(session, "Hello again")
+
+    page = await wire.get(f"/sessions/{session}/events?tags=vip&tags=other")
+    (found,) = cast("list[Json]", page["data"])
+
+    assert (found["type"], found["tags"]) == ("input.message", ["vip", "web"])

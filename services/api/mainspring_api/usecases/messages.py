@@ -37,6 +37,7 @@ class MessageDraft(Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     mode: DeliveryMode = "steer"
     spawned_by: SpawnedBy | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -87,6 +88,7 @@ async def post(
         body_hash=draft.body_hash,
         traceparent=draft.traceparent,
         spawned_by=draft.spawned_by,
+        tags=draft.tags,
     )
     receipt = await _submit(path, command, configuration)
     if receipt.message is not None:

@@ -121,12 +121,20 @@ class Plan:
             return None
         return workflow
 
-    def emit(self, type_: str, context: Context, data: object, *, turn_id: UUID | None) -> int:
+    def emit(
+        self,
+        type_: str,
+        context: Context,
+        data: object,
+        *,
+        turn_id: UUID | None,
+        tags: tuple[str, ...] = (),
+    ) -> int:
         """Appends an event; returns its seq.
 
         Raises PayloadTooLarge above the bound of one event.
         """
-        payload = draft(type_, context, data).payload
+        payload = draft(type_, context, data, tags=tags).payload
         if len(payload) > EVENT_PAYLOAD_BYTES_MAX:
             what = f"the event {type_}"
             raise PayloadTooLarge(what, EVENT_PAYLOAD_BYTES_MAX)

@@ -101,7 +101,8 @@ def accept(plan: Plan, command: commands.Submit, materials: Materials) -> tuple[
     context = Context(
         turn_id=None if turn_id is None else facts.turn_id(turn_id), input_message_id=message.id
     )
-    seq = plan.emit("input.message", context, {"message": message}, turn_id=turn_id)
+    said = {"message": message}
+    seq = plan.emit("input.message", context, said, turn_id=turn_id, tags=command.tags)
     plan.inbox.append(
         InboxRow(
             message_id=command.message_id,

@@ -99,6 +99,7 @@ async def create_message(call: Call[MessageBody, NoQuery]) -> Reply:
         body_hash=call.body_hash,
         traceparent=call.request.headers.get(TRACEPARENT),
         mode=call.body.delivery,
+        tags=tuple(call.body.tags or ()),
     )
     posted = await messages.post(
         MessagePath(

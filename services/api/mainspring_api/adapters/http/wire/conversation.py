@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from mainspring_api.adapters.http.wire.tiers import Tag
 from mainspring_api.domain import limits as bounds
 from mainspring_api.domain.cursor import Resume, resume_from_id
 from mainspring_api.domain.tiers import check_model_id
@@ -71,7 +72,8 @@ class MessageBody(Struct, frozen=True, kw_only=True):
     controls: ControlsBody | None = None
     metadata: Json | None = None
     external_actor: ExternalActor | None = None
-    tags: list[str] | None = None
+    tags: Annotated[list[Tag], Meta(max_length=bounds.TAGS_MAX)] | None = None
+    """Of its event, by which events are found."""
     delivery: DeliveryMode = "steer"
     """What becomes of it where a turn is at work."""
 
