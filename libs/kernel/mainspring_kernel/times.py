@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
 from mainspring_kernel.errors import InvalidParameter
 
@@ -17,6 +18,10 @@ def _to_the_second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
+_HINT: Final = "; in a query a + is written %2B"
+"""Where a blank stands before the offset, it was a plus."""
+
+
 def parse_rfc3339(text: str, name: str) -> int:
     """Milliseconds since the epoch. Raises InvalidParameter; a time without zone counts as UTC."""
     try:
@@ -25,5 +30,5 @@ def parse_rfc3339(text: str, name: str) -> int:
             moment = moment.replace(tzinfo=UTC)
         return round(moment.timestamp() * 1000)
     except (ValueError, OverflowError):
-        message = f"{name} is no RFC 3339 time"
+        message = f"{name} is no RFC 3339 time{_HINT if ' ' in text[11:] else ''}"
         raise InvalidParameter(message, data={"parameter": name}) from None
