@@ -68,15 +68,7 @@ async def post(
     model_id = draft.controls.model_id if draft.controls else None
     configuration = await path.configurations.of(org_id, session_id, model_id)
     await path.configurations.mounts.ensure(org_id, session_id, configuration.mounts, now_ms)
-    message = Message(
-        id=to_wire(Prefix.MESSAGE, message_id),
-        role=draft.role,
-        content=draft.content,
-        created_at=rfc3339(now_ms),
-        controls=draft.controls,
-        metadata=draft.metadata,
-        external_actor=draft.external_actor,
-    )
+    message = _drafted(draft, message_id, now_ms)
     command = Submit(
         org_id=org_id,
         session_id=session_id,
@@ -96,6 +88,18 @@ async def post(
     elif receipt.message_id != message_id:
         message = await _committed_message(path.log, org_id, session_id, receipt)
     return Posted(message=message, receipt=receipt)
+
+
+def _drafted(draft: MessageDraft, id_: MessageId, now_ms: int) -> Message:
+    return Message(
+        id=to_wire(Prefix.MESSAGE, id_),
+        role=draft.role,
+        content=draft.content,
+        created_at=rfc3339(now_ms),
+        controls=draft.controls,
+        metadata=draft.metadata,
+        external_actor=draft.external_actor,
+    )
 
 
 async def _submit(path: MessagePath, command: Submit, configuration: Configuration) -> Receipt:
