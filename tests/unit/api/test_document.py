@@ -59,6 +59,16 @@ def test_no_member_has_a_default_for_generators_take_it_for_one_that_is_there(
     assert not found
 
 
+def test_what_an_answer_always_has_need_not_be_asked_for(document: Document) -> None:
+    schemas = document.components.schemas
+
+    assert "pending_questions" in str(schemas["CallerSession"]["required"])
+    assert schemas["ToolCallPart"]["required"] == ["type", "id", "name", "arguments"]
+    assert "retry_after_seconds" not in str(schemas["Problem"]["required"])
+    assert "metadata" not in str(schemas["EventView"]["required"])
+    assert schemas["MessageBody"]["required"] == ["message"]
+
+
 def test_what_stands_for_a_member_that_is_left_out_is_told(document: Document) -> None:
     told = dict(members(document))["MessageBody"]["delivery"]["description"]
 

@@ -102,7 +102,7 @@ def document(routes: Sequence[Route], sse_query: type[object]) -> Json:
         "security": [],
         "paths": paths,
         "components": {
-            "schemas": components.tidied(found),
+            "schemas": components.tidied(found, answers=_answers(routes), bodies=_bodies(routes)),
             "securitySchemes": {_BEARER: _bearer()},
         },
     }
@@ -124,11 +124,16 @@ def _schemas(types: Sequence[Any]) -> tuple[Sequence[Json], Json]:
 
 
 def _types(routes: Sequence[Route]) -> list[Any]:
-    found: list[Any] = [Problem, *STREAMED]
-    for route in routes:
-        named = (route.body, route.answer, route.or_answer)
-        found += [one for one in named if one not in {None, NoBody, TextBody} and one not in found]
-    return found
+    return list(dict.fromkeys((*_answers(routes), *_bodies(routes))))
+
+
+def _answers(routes: Sequence[Route]) -> list[Any]:
+    named = [one for route in routes for one in (route.answer, route.or_answer)]
+    return [Problem, *STREAMED, *(one for one in named if one is not None)]
+
+
+def _bodies(routes: Sequence[Route]) -> list[Any]:
+    return [route.body for route in routes if route.body not in {NoBody, TextBody}]
 
 
 def _operation(route: Route, schemas: dict[int, Json], linked: Json) -> Json:

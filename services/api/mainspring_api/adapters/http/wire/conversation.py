@@ -286,7 +286,7 @@ class VerificationView(Struct, frozen=True, kw_only=True):
     head_hash: str
 
 
-class EventContext(Struct, frozen=True, kw_only=True):
+class EventContext(Struct, frozen=True, kw_only=True, omit_defaults=True):
     turn_id: str | None = None
     input_message_id: str | None = None
     exec_id: str | None = None
@@ -295,7 +295,7 @@ class EventContext(Struct, frozen=True, kw_only=True):
     parent_span_id: str | None = None
 
 
-class EventView(Struct, frozen=True, kw_only=True):
+class EventView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What `data` holds depends on `type`; there may be types that a client does not know."""
 
     # For the document only: events go out as the bytes that are stored.
@@ -310,7 +310,7 @@ class EventView(Struct, frozen=True, kw_only=True):
     tags: list[str] | None = None
 
 
-class StreamedEvent(Struct, frozen=True, kw_only=True):
+class StreamedEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An event, or a piece of a text that is being written, which has no `sequence`."""
 
     id: str
