@@ -122,6 +122,23 @@ async def test_an_outage_is_told_once_with_its_address_and_its_end(
     ]
 
 
+async def test_who_asks_for_tls_sends_no_password_without() -> None:
+    heard = asyncio.Queue[bytes]()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"auth_required": true}\r\n')
+        heard.put_nowait(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port: int = server.sockets[0].getsockname()[1]
+        bus = NatsBus(f"tls://me:secret@127.0.0.1:{port}", name="test")
+        await bus.start(wait_s=0)
+        async with asyncio.timeout(20):
+            assert await heard.get() == b""
+        await bus.close()
+
+
 async def test_a_bus_that_never_found_its_server_can_be_closed() -> None:
     bus = NatsBus(f"nats://127.0.0.1:{free_port()}", name="test")
     await bus.start(wait_s=0.05)

@@ -37,6 +37,14 @@ class _Client(Client):
         """How many pings the server has not answered."""
         return len(cast("list[object]", self._pongs))
 
+    def _connect_command(self) -> bytes:
+        """A server that has no TLS, or somebody in its place, would be told the password."""
+        server, info = self._current_server, cast("dict[str, object]", self._server_info)
+        if server is not None and server.uri.scheme == "tls" and not info.get("tls_required"):
+            message = "the server asks for no TLS, and its address begins with tls://"
+            raise nats.errors.Error(message)
+        return super()._connect_command()
+
     async def _process_pong(self) -> None:
         if self._pongs and self._pongs[0].done():
             self._pongs[0] = asyncio.get_running_loop().create_future()
