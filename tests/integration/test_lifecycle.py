@@ -49,6 +49,13 @@ async def start(settings, service):
             service.spawn("loop", asyncio.Event().wait())
     print("started", flush=True)
 
+class Lingering:
+    def __del__(self, write=os.write, read=os.read):
+        write(1, b"lingers\\n")  # Python has put its own handlers back by now
+        read(0, 1)
+
+if os.environ.get("MAINSPRING_MODE") == "lingers":
+    sys.lingering = Lingering()
 lifecycle.limits.DRAIN_S = 0.2
 sys.exit(run_service("test", Settings, start, os.environ))
 """
@@ -73,7 +80,7 @@ class Process:
     async def end(self) -> tuple[int, list[str], list[str]]:
         """Exit status, the rest of stdout, the lines of stderr."""
         async with asyncio.timeout(20):
-            out, err = await self._process.communicate()
+            out, err = await self._process.communicate(b"")
         assert self._process.returncode is not None
         return self._process.returncode, out.decode().split("\n"), err.decode().splitlines()
 
@@ -94,6 +101,7 @@ async def launch() -> AsyncIterator[Launch]:
                 "-c",
                 SERVICE,
                 env=environment,
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
@@ -125,6 +133,21 @@ async def test_a_signal_drains_and_ends_well(
     assert (status, out[0]) == (0, "closed")
     # The signal may come before the process could say that it is ready.
     assert messages(err)[-2:] == ["test drains", "test stopped"]
+
+
+async def test_a_signal_that_comes_again_at_the_very_end_changes_nothing(launch: Launch) -> None:
+    process = await launch(MODE="lingers")
+    assert await process.line() == "started"
+    process.send(signal.SIGTERM)
+    assert await process.line() == "closed"
+    assert await process.line() == "lingers"
+
+    process.send(signal.SIGTERM)
+    process.send(signal.SIGINT)
+    status, _, err = await process.end()
+
+    assert status == 0
+    assert messages(err)[-1] == "test stopped"
 
 
 async def test_a_signal_during_the_start_ends_it(launch: Launch) -> None:

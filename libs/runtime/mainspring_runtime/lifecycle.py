@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_SETTINGS: Final = 2
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _UNWIND_S: Final = 5.0
 """For cancelled tasks to end once the deadline of the drain has passed."""
 
@@ -100,7 +101,15 @@ def run_service(
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_live(name, settings, start, telemetry))
     finally:
+        _hear_no_more()
         telemetry.close()
+
+
+def _hear_no_more() -> None:
+    # Python lets go of its handlers before it ends: a signal that is repeated then would be what
+    # the process is said to have ended of.
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -115,7 +124,7 @@ async def _live(name: str, settings: S, start: Start[S], telemetry: Telemetry) -
     service = Service(name, telemetry)
     loop = asyncio.get_running_loop()
     # Explicitly: a background job of a shell starts with SIGINT ignored.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, service.stop)
     try:
         status = await _work(service, settings, start)
