@@ -215,16 +215,6 @@ async def test_jit_is_off_and_the_session_is_named(db: Database) -> None:
     assert (row["jit"], row["app"]) == ("off", "test")
 
 
-async def test_a_session_reads_what_is_committed_whatever_the_database_says(
-    url: str, postgres: PostgresServer
-) -> None:
-    name = url.rpartition("/")[2]
-    postgres.sql(f"alter database {name} set default_transaction_isolation = 'serializable'")
-    database = await Database.open(options(url))
-    assert await database.fetchval_as(str, query("show transaction_isolation")) == "read committed"
-    await database.close()
-
-
 async def test_a_repeatable_statement_survives_the_death_of_its_connection(
     db: Database, url: str
 ) -> None:

@@ -66,6 +66,13 @@ class MigrationsMissing(MainspringError):
         )
 
 
+_UNREACHABLE: Final = (
+    asyncpg.InternalClientError,
+    asyncpg.ClientConfigurationError,
+    OSError,
+    TimeoutError,
+)
+"""With a certificate that is not there yet, as it may be mounted late."""
 _AWAY: Final = ("08", "53", "57P", "58")
 """Classes: connection exception, insufficient resources, operator intervention, system error."""
 _AWAY_WORDS: Final = re.compile("clos|released back to the pool")
@@ -85,7 +92,7 @@ def translate(error: BaseException) -> MainspringError | None:
     """The error of the house for one of asyncpg or the socket; None for a caller's mistake."""
     if isinstance(error, asyncpg.PostgresError):
         return _from_sqlstate(error)
-    if isinstance(error, asyncpg.InternalClientError | OSError | TimeoutError):
+    if isinstance(error, _UNREACHABLE):
         return Unavailable(f"Postgres cannot be reached: {str(error) or _wordless(error)}")
     if isinstance(error, asyncpg.InterfaceError) and _AWAY_WORDS.search(str(error)):
         return Unavailable(f"Postgres cannot be reached: {error}")
