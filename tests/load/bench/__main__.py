@@ -115,7 +115,7 @@ def write(parsed: Arguments, found: Report) -> None:
 
 
 def compared(words: Sequence[str]) -> int:
-    """1 where a limit is given and a figure lost more."""
+    """1 where a limit is given and a figure lost more, is gone, or none is there to compare."""
     parsed = arguments.comparison_parser().parse_args(words, namespace=Comparison())
     try:
         before = report.decode(parsed.before.read_bytes())
@@ -130,7 +130,10 @@ def compared(words: Sequence[str]) -> int:
     lost = compare.worse(found, parsed.limit / 100)
     if lost:
         print(f"lost more than {parsed.limit:g} %: {', '.join(lost)}")
-    return 1 if lost else 0
+    missing = compare.gone(before, after)
+    if missing:
+        print(f"measured with the same settings before, and not now: {', '.join(missing)}")
+    return 1 if lost or missing or not found else 0
 
 
 def main(words: Sequence[str]) -> int:

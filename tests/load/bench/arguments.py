@@ -3,7 +3,7 @@
 import argparse
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -33,9 +33,9 @@ class Arguments(argparse.Namespace):
     html: Path | None = None
     quick: bool = False
     seconds: float | None = None
-    clients: str = ""
-    workers: str = ""
-    streams: str = ""
+    clients: Sequence[int] = ()
+    workers: Sequence[int] = ()
+    streams: Sequence[int] = ()
     rate: float | None = None
     by_chance: bool = False
     history: int | None = None
@@ -121,6 +121,36 @@ def _above_zero(text: str) -> float:
     return number
 
 
+def _from(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            message = f"{text}: a whole number from {least}"
+            raise argparse.ArgumentTypeError(message)
+        return int(text)
+
+    return whole
+
+
+def _part(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        message = f"{text}: a number from 0 to 1"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def _percent(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        message = f"{text}: a number from 0"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(_from(1), text.split(",")))
+
+
 def _add_rounds(top: argparse.ArgumentParser) -> None:
     top.add_argument(
         "--rounds",
@@ -135,22 +165,24 @@ def _add_rounds(top: argparse.ArgumentParser) -> None:
 def _add_loads(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--quick", action="store_true", help="a minute or so, rougher figures")
     group.add_argument("--seconds", type=_above_zero, metavar="N", help="of each measured window")
-    group.add_argument("--clients", metavar="N,…", help="of turns; 1,32")
-    group.add_argument("--workers", metavar="N,…", help="simulated, of dispatch; 1000,3000")
+    group.add_argument("--clients", type=_numbers, metavar="N,…", help="of turns; 1,32")
+    group.add_argument(
+        "--workers", type=_numbers, metavar="N,…", help="simulated, of dispatch; 1000,3000"
+    )
     group.add_argument(
         "--rate", type=_above_zero, metavar="N", help="per second, of dispatch and soak"
     )
     group.add_argument("--by-chance", action="store_true", help="arrivals of dispatch: Poisson")
-    group.add_argument("--sleepers", type=int, metavar="N", help="timers asleep; 100000")
-    group.add_argument("--streams", metavar="N,…", help="of sse; 200,2000")
-    group.add_argument("--history", type=int, metavar="N", help="messages of the old session")
-    group.add_argument("--tasks", type=int, metavar="N", help="of a queue's burst; 30000")
+    group.add_argument("--sleepers", type=_from(0), metavar="N", help="timers asleep; 100000")
+    group.add_argument("--streams", type=_numbers, metavar="N,…", help="of sse; 200,2000")
+    group.add_argument("--history", type=_from(1), metavar="N", help="messages of the old session")
+    group.add_argument("--tasks", type=_from(1), metavar="N", help="of a queue's burst; 30000")
     group.add_argument(
         "--held", type=_above_zero, metavar="SECONDS", help="of horizon's snapshot; 300"
     )
-    group.add_argument("--keys", type=int, metavar="N", help="different ones of keys; 1000")
+    group.add_argument("--keys", type=_from(1), metavar="N", help="different ones of keys; 1000")
     group.add_argument("--minutes", type=_above_zero, metavar="N", help="of soak; 10")
-    group.add_argument("--sampling", type=float, metavar="RATIO", help="of traces; 0")
+    group.add_argument("--sampling", type=_part, metavar="RATIO", help="of traces; 0")
     group.add_argument("--profile", type=Path, metavar="FOLDER", help="samples of the services")
 
 
@@ -161,22 +193,12 @@ def comparison_parser() -> argparse.ArgumentParser:
     top.add_argument("before", type=Path, metavar="A.json")
     top.add_argument("after", type=Path, metavar="B.json")
     top.add_argument(
-        "--limit", type=float, metavar="PERCENT", help="fail where a figure lost more than this"
+        "--limit", type=_percent, metavar="PERCENT", help="fail where a figure lost more than this"
     )
     return top
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """Raises ValueError for what is no list of whole numbers above 0."""
-    found = tuple(int(word) for word in text.split(","))
-    if min(found) < 1:
-        msg = f"{text}: whole numbers above 0"
-        raise ValueError(msg)
-    return found
-
-
 def plan_of(parsed: Arguments) -> Plan:
-    """Raises ValueError."""
     plan = quick(Plan()) if parsed.quick else Plan()
     plan = replace(plan, traced=plan.traced and not parsed.scenarios and not parsed.target)
     if parsed.scenarios == COMPARED:
@@ -187,7 +209,7 @@ def plan_of(parsed: Arguments) -> Plan:
 
 
 def sizes(parsed: Arguments) -> dict[str, float | tuple[int, ...]]:
-    """What was asked for, by the names of the plan. Raises ValueError."""
+    """What was asked for, by the names of the plan."""
     asked: dict[str, float | None] = dict.fromkeys(
         ("one_s", "many_s", "stream_s", "dispatch_s"), parsed.seconds
     )
@@ -202,7 +224,7 @@ def sizes(parsed: Arguments) -> dict[str, float | tuple[int, ...]]:
     }
     lists = {"clients": parsed.clients, "workers": parsed.workers, "streams": parsed.streams}
     return {name: value for name, value in asked.items() if value is not None} | {
-        name: numbers(text) for name, text in lists.items() if text
+        name: tuple(found) for name, found in lists.items() if found
     }
 
 

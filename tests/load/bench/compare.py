@@ -53,6 +53,13 @@ def worse(found: Sequence[Change], by: float) -> list[str]:
     return [one.key for one in found if one.gain is not None and one.gain < -by]
 
 
+def gone(before: Report, after: Report) -> list[str]:
+    """What the same settings brought and bring no more; other settings need not bring it."""
+    if before.settings != after.settings:
+        return []
+    return sorted(before.figures.keys() - after.figures.keys())
+
+
 def render(before: Report, after: Report) -> str:
     found = changes(before.figures, after.figures)
     blocks = [

@@ -50,10 +50,7 @@ def course_of(parsed: Arguments) -> Course:
     if parsed.peers and parsed.target:
         msg = "peers are measured beside a stack of this machine's own, without --target"
         raise BenchFailed(msg)
-    try:
-        plan = plan_of(parsed)
-    except ValueError as error:
-        raise BenchFailed(str(error)) from error
+    plan = plan_of(parsed)
     target = None
     if parsed.target:
         target = target_of(parsed.target, parsed.engine, parsed.postgres)

@@ -5,7 +5,7 @@ import pytest
 
 from tests.load.bench import arguments, machine, processes, profile
 from tests.load.bench.arguments import parse, plan_of
-from tests.load.bench.conduct import course_of, headlines
+from tests.load.bench.conduct import headlines
 from tests.load.bench.crew import BenchFailed
 from tests.load.bench.ground import quiet_environment
 from tests.load.bench.live import Progress, Rates, sparkline
@@ -50,12 +50,6 @@ def test_what_would_fail_behind_the_measuring_is_refused_before(
 
     assert ended.value.code == 2
     assert words[1] in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("text", ["0", "1,x", "-3"])
-def test_counts_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(BenchFailed):
-        course_of(parse(["turns", "--clients", text]))
 
 
 def test_scenarios_go_in_their_own_order_whatever_order_is_asked() -> None:
@@ -173,3 +167,25 @@ def test_a_calibration_measures_something_everywhere(tmp_path: Path) -> None:
 
     assert found
     assert all(value > 0 for value in found.values()), found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--history 0",
+        "--tasks -3",
+        "--keys 0",
+        "--sleepers -1",
+        "--clients 0",
+        "--clients 1,a",
+        "--clients -3",
+        "--workers ,",
+        "--sampling 3",
+        "--sampling nan",
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_starts(words: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(words.split())
+
+    assert caught.value.code == 2

@@ -22,6 +22,20 @@ ENDLESS = dedent("""
 
     asyncio.run(until_input_ends(asyncio.sleep(3600)))
 """)
+LEAVING = dedent("""
+    import asyncio
+    from tests.load.bench.peers.drive import until_input_ends
+
+    async def begun(leaving):
+        await leaving.wait()
+        print("ended", flush=True)
+
+    async def main():
+        leaving = asyncio.Event()
+        await until_input_ends(begun(leaving), leaving)
+
+    asyncio.run(main())
+""")
 ENDS_S = 60.0
 """Far above what a start of Python takes."""
 
@@ -49,3 +63,16 @@ async def test_the_end_of_its_input_ends_what_goes_on() -> None:
     process.stdin.close()
     async with asyncio.timeout(ENDS_S):
         assert await process.wait() == 0
+
+
+async def test_who_may_leave_ends_first_what_was_begun() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LEAVING, stdin=PIPE, stdout=PIPE, cwd=ROOT
+    )
+    assert process.stdin is not None
+
+    process.stdin.close()
+    async with asyncio.timeout(ENDS_S):
+        out, _ = await process.communicate()
+
+    assert (process.returncode, out) == (0, b"ended\n")

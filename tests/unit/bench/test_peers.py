@@ -94,6 +94,18 @@ async def test_only_what_ends_in_the_window_counts() -> None:
     assert found.took.count > 0
 
 
+async def test_nobody_who_leaves_begins_anew() -> None:
+    leaving, begun = asyncio.Event(), list[int]()
+
+    async def one() -> None:
+        begun.append(1)
+        leaving.set()
+
+    found = await measures.closed_loops(one, 2, warm_s=0, window_s=3600, leaving=leaving)
+
+    assert found.ended == len(begun) <= 2
+
+
 def test_every_peer_has_a_driver_and_says_how_it_is_used() -> None:
     drivers = Path(course.__file__).with_name("drivers")
 

@@ -101,7 +101,7 @@ def say(answer: Answer) -> None:
     sys.stdout.buffer.flush()
 
 
-async def carry_out(name: str, order: Order) -> None:
+async def carry_out(name: str, order: Order, leaving: asyncio.Event | None = None) -> None:
     driver = driver_of(name, order.place)
     match order:
         case Prepare():
@@ -123,7 +123,9 @@ async def carry_out(name: str, order: Order) -> None:
             if isinstance(driver, Own):
                 one = partial(driver.workflow, order.program)
             idle_s = time.process_time()
-            found = await measures.closed_loops(one, order.clients, order.warm_s, order.window_s)
+            found = await measures.closed_loops(
+                one, order.clients, order.warm_s, order.window_s, leaving
+            )
             took_ms, cpu_s = found.took.encode(), time.process_time() - idle_s
             say(Answer(per_s=found.per_s, took_ms=took_ms, ended=found.ended, cpu_s=cpu_s))
             await driver.close()
@@ -168,12 +170,16 @@ async def first_of(wanted: Awaitable[object], working: "asyncio.Future[None]") -
         working.result()
 
 
-async def until_input_ends(work: Awaitable[None]) -> None:
+async def until_input_ends(work: Awaitable[None], leaving: asyncio.Event | None = None) -> None:
+    """With `leaving` the work is told and ends by itself; otherwise it is cancelled."""
     working = asyncio.ensure_future(work)
     ended = asyncio.ensure_future(_input_ends())
     await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         working.result()
+    elif leaving is not None:
+        leaving.set()
+        await working
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
@@ -188,7 +194,8 @@ async def _input_ends() -> None:
 
 def main(name: str) -> None:
     order = _ORDER.decode(sys.stdin.buffer.readline())
-    asyncio.run(until_input_ends(carry_out(name, order)))
+    leaving = asyncio.Event() if isinstance(order, Workflows) else None
+    asyncio.run(until_input_ends(carry_out(name, order, leaving), leaving))
 
 
 if __name__ == "__main__":

@@ -91,9 +91,17 @@ class Loops(Struct, frozen=True, kw_only=True):
 
 
 async def closed_loops(
-    one: Callable[[], Awaitable[None]], clients: int, warm_s: float, window_s: float
+    one: Callable[[], Awaitable[None]],
+    clients: int,
+    warm_s: float,
+    window_s: float,
+    leaving: asyncio.Event | None = None,
 ) -> Loops:
-    """Each client begins anew as soon as it has its result; what ends in the window counts."""
+    """Each client begins anew as soon as it has its result; what ends in the window counts.
+
+    Nobody begins anew once it is `leaving`.
+    """
+    left = leaving or asyncio.Event()
     began = time.monotonic() + warm_s
     until = began + window_s
     took: list[float] = []
@@ -101,7 +109,7 @@ async def closed_loops(
 
     async def client() -> None:
         nonlocal ended_count
-        while time.monotonic() < until:
+        while time.monotonic() < until and not left.is_set():
             sent = time.monotonic()
             await one()
             ended = time.monotonic()

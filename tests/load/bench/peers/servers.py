@@ -8,7 +8,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from tests.load.bench.peers.driver import Place
 
 RESTATE: Final = "@restatedev/restate-server@1.7.12"
 STARTED_SECONDS_MAX: Final = 30.0
+LEAVE_SECONDS_MAX: Final = 3.0
 POLL_S: Final = 0.1
 
 
@@ -164,6 +165,13 @@ async def driving(name: str, order: bytes, root: Path, log: Path) -> AsyncGenera
         driven.stdin.write(order + b"\n")
         await driven.stdin.drain()
         yield driven
+    except asyncio.CancelledError:
+        # What a client has begun on a stack that stays would wait there for ever.
+        driven.stdin.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS_MAX):
+                await driven.wait()
+        raise
     finally:
         if driven.returncode is None:
             os.killpg(driven.pid, signal.SIGKILL)
