@@ -134,7 +134,9 @@ async def test_a_circuit_goes_round(gates: GateStore, key: str) -> None:
     ]
 
 
-async def test_several_keys_move_in_one_call(gates: GateStore, key: str) -> None:
+async def test_several_keys_move_in_one_call_and_apart_from_then_on(
+    gates: GateStore, key: str
+) -> None:
     keys = [f"{key}-{n}" for n in range(3)]
 
     board = await gates.move_circuits(
@@ -143,6 +145,8 @@ async def test_several_keys_move_in_one_call(gates: GateStore, key: str) -> None
 
     assert sorted(circuit.key for circuit in board.circuits) == keys
     assert all(circuit.forced and circuit.last_failure_ms is None for circuit in board.circuits)
+    await gates.move_circuits((rules.forcing(board.circuits[0], CircuitState.CLOSED, "well"),))
+    assert [await stored(gates, one.key) for one in board.circuits[1:]] == [*board.circuits[1:]]
 
 
 async def test_what_is_not_there_cannot_be_reset(gates: GateStore, key: str) -> None:

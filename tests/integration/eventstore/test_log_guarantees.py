@@ -7,12 +7,15 @@ import msgspec
 import pytest
 
 from mainspring_eventstore.adapters.postgres.store import QUERIES, PostgresStore
+from mainspring_eventstore.domain import limits
 from mainspring_eventstore.domain.deltas import OpenAnchor
 from mainspring_postgres import LockTimeout, QueryFailed
 from mainspring_schema.grants import AppendVerdict
 from mainspring_testkit.fixtures import Database as OwnDatabase
 from mainspring_testkit.scripts import run_script
 from tests.contract.eventstore.event_log import IDS, LOCK, PostgresWorld, Story, query
+from tests.contract.eventstore.test_event_log_reading import page_after
+from tests.contract.eventstore.test_event_log_verify import earlier_turn
 from tests.integration.eventstore.conftest import opened
 
 pytestmark = pytest.mark.unsound("nobody but the log is here: its heads name turns without rows")
@@ -266,6 +269,20 @@ async def test_an_old_empty_delta_partition_is_dropped_unless_a_turn_may_still_s
 
     assert dropped == [1, 0]
     assert await story.stream(story.delta(0, "again")) == [AppendVerdict.COMMITTED]
+
+
+async def test_a_pass_over_old_deltas_drops_no_more_than_it_may_of_all_that_are_over(
+    log_world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SWEEP_ROWS_MAX", 3)
+    at_work, *over = [await earlier_turn(log_world) for _ in range(3)]
+    for story in over:
+        await story.end_turn()
+
+    passes = [await log_world.store.drop_deltas() for _ in range(2)]
+
+    assert [(swept.dropped, swept.more) for swept in passes] == [(3, True), (1, False)]
+    assert len((await page_after(at_work, 0)).deltas) == 2
 
 
 async def test_weeks_that_turns_still_need_keep_no_other_one(

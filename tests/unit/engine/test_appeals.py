@@ -184,6 +184,18 @@ def test_a_decision_is_no_answer_to_a_question() -> None:
         decided(desk, "allow")
 
 
+def test_an_answer_is_no_decision_and_none_to_a_call_that_is_not_there() -> None:
+    desk = held_back()
+    before = desk.view
+    (asked,) = desk.data_of("approval.requested")
+
+    for call_id in (str(asked["tool_call_id"]), "call_9"):
+        with pytest.raises(NotAwaited):
+            answered(desk, replies=(Reply(tool_call_id=call_id, status="answered", result={}),))
+
+    assert desk.view == before
+
+
 def test_silence_allows_nothing() -> None:
     desk = held_back()
 

@@ -138,6 +138,20 @@ def test_where_time_does_not_help_nothing_is_armed(more: dict[str, object]) -> N
     assert desk.state.timer_id is None
 
 
+def test_a_budget_that_people_have_paused_meanwhile_is_looked_at_no_more() -> None:
+    desk = Desk()
+    used_up = budget(desk, left=0, renews_ms=desk.clock.wall_ms() + HOUR_MS)
+    bound(desk, used_up)
+    desk.say("hello")
+    timer = armed(desk)
+
+    bound(desk, msgspec.structs.replace(used_up, status="paused"))
+    renewal(desk)
+
+    assert desk.last is not None
+    assert (desk.last.dropped_timers, desk.state.timer_id) == ((timer.id,), None)
+
+
 def test_people_may_resume_before_the_renewal_and_the_timer_goes() -> None:
     desk = Desk()
     bound(desk, budget(desk, left=0, renews_ms=desk.clock.wall_ms() + HOUR_MS))

@@ -18,7 +18,7 @@ from mainspring_schema.agents import Prices
 from mainspring_schema.budgets import MICRO, Currency, ResumeSession
 from mainspring_schema.events import Usage
 from mainspring_schema.grants import SessionStatus
-from mainspring_schema.tasks import Failure, ReasonResult
+from mainspring_schema.tasks import Failure, ReasonResult, ToolCall
 from tests.unit.engine.desk import AGENT, Desk
 
 
@@ -108,17 +108,17 @@ def test_an_ended_model_call_is_charged_and_gives_back_what_it_held() -> None:
 
 def test_the_next_call_of_a_turn_holds_twice_what_its_calls_used() -> None:
     desk = Desk()
-    tokens = budget(desk, "tokens", left=1e6)
-    bound(desk, tokens)
+    bound(desk, budget(desk, "tokens", left=1e6))
     desk.say("add")
-    usage = Usage(input_tokens=5000, output_tokens=1000)
-    first = desk.call("add")
-    assert first is not None
+    call_id = f"call_{desk.turn_id.hex[:20]}_{desk.state.iteration}_0"
+    call = ToolCall(id=call_id, name="add", arguments={})
+    used = Usage(input_tokens=5000, output_tokens=1000)
+
+    desk.answer(ReasonResult(tool_calls=(call,), usage=used))
     desk.tool_done()
-    assert spending(desk).holds[0].amount == TOKENS_HELD_MIN * MICRO
 
-    desk.answer(ReasonResult(text="", usage=usage, tool_calls=()))
-
+    assert spending(desk).holds[0].amount == 2 * 6000 * MICRO
+    desk.reply("done")
     desk.say("again")
     assert spending(desk).holds[0].amount == TOKENS_HELD_MIN * MICRO, "a new turn knows nothing"
 
@@ -238,6 +238,19 @@ def test_what_a_call_has_just_used_counts_for_the_next_one(used: int, *, paused:
     desk.answer(ReasonResult(text="", usage=Usage(output_tokens=used)))
 
     assert desk.head.paused is paused
+
+
+def test_what_a_call_has_used_of_one_currency_takes_nothing_of_another() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, "calls", left=9))
+    desk.say("one")
+    desk.say("two")
+    (task,) = desk.tasks.values()
+
+    bound(desk, budget(desk, "calls", left=9, own={task.id: MICRO}))
+    desk.answer(ReasonResult(text="", usage=Usage(output_tokens=5000), duration_ms=60_000))
+
+    assert not desk.head.paused
 
 
 # ── money ───────────────────────────────────────────────────────────────────────────────────────

@@ -101,6 +101,19 @@ def test_a_wrong_key_opens_nothing() -> None:
     assert not engine.moves
 
 
+def test_what_says_nothing_of_a_provider_hides_no_outage() -> None:
+    engine = Engine()
+    wrong = Failure(error_class="auth", code="provider_misconfigured", message="")
+
+    for _ in range(4):
+        engine.answer(CIRCUIT_ANSWERS_MAX, wrong)
+        engine.answer(1, DOWN)
+    assert not engine.moves
+    engine.answer(1, DOWN)
+
+    assert [move.failures for move in engine.moves] == [5]
+
+
 def test_five_failures_of_six_open_and_four_do_not() -> None:
     engine = Engine()
     engine.answer(1)

@@ -300,6 +300,17 @@ def test_a_step_that_kills_its_workers_is_set_aside_and_ends_the_workflow() -> N
     ]  # fmt: skip
 
 
+def test_of_several_steps_the_one_that_was_lost_is_set_aside() -> None:
+    desk = DeclaredDesk(drawn(fan))
+    first, last = desk.tasks
+    lost = desk.tasks[last].id
+
+    desk.dies(last, state=TaskState.LEASED, fence=3, deaths=WORKER_DEATHS_MAX - 1)
+
+    assert first != last
+    assert [letter.task_id for letter in desk.last.dead_letters] == [lost]
+
+
 # ── commands ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,7 +8,9 @@ import pytest
 from mainspring_engine.domain import intents
 from mainspring_engine.domain.rows import NOBODY, TaskKind, TaskState
 from mainspring_kernel.control_errors import MessageTaken, SessionBusy
+from mainspring_kernel.errors import TooManyRequests
 from mainspring_kernel.ids import DEFAULT_ORG_ID, Prefix, to_wire
+from mainspring_kernel.limits import INBOX_ROWS_MAX
 from mainspring_schema import commands
 from mainspring_schema.delivery import (
     DeliveryMode,
@@ -20,6 +22,7 @@ from mainspring_schema.grants import SessionStatus
 from mainspring_schema.messages import Message, TextPart
 from mainspring_schema.tasks import Failure, ReasonResult
 from tests.unit.engine.desk import CONFIG, Desk
+from tests.unit.engine.test_budgets import bound, budget
 
 STOPPED = ReasonResult(
     failure=Failure(error_class="cancelled", code="cancelled", message="stopped")
@@ -288,6 +291,28 @@ def test_what_a_turn_has_taken_is_not_changed_any_more() -> None:
             change(desk, id_)
     with pytest.raises(MessageTaken):
         edit(desk, id_, "other")
+
+
+def test_what_a_paused_turn_stands_for_is_not_changed_any_more() -> None:
+    desk = Desk()
+    bound(desk, budget(desk, left=0))
+    id_ = say(desk, "first", "steer")
+
+    with pytest.raises(MessageTaken):
+        withdraw(desk, id_)
+
+    assert [row.message_id for row in desk.view.inbox] == [id_]
+
+
+def test_a_session_whose_inbox_is_full_refuses_more() -> None:
+    desk = at_work()
+    for n in range(INBOX_ROWS_MAX):
+        say(desk, str(n), "queue")
+
+    with pytest.raises(TooManyRequests):
+        say(desk, "one more", "queue")
+
+    assert len(desk.view.inbox) == INBOX_ROWS_MAX
 
 
 def test_an_edit_is_told_with_the_new_content() -> None:

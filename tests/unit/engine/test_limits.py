@@ -59,6 +59,24 @@ def test_no_window_ever_holds_more_than_the_rate(
         assert sum(at <= other <= at + per_ms for other in used_ms[n:]) <= rate
 
 
+@pytest.mark.parametrize(("rate", "per_ms"), [(1, 1_000), (2, 700), (40, 5_000), (600, 60_000)])
+async def test_what_is_held_as_long_as_may_be_meets_no_more_than_the_rate_in_a_window(
+    rate: int, per_ms: int
+) -> None:
+    clock = ManualClock()
+    gates = MemoryGates(Tables(), lock=threading.RLock(), clock=clock)
+    await gates.set_limit(with_rate(KeyLimit(key=KEY), rate, per_ms))
+    granted = 0
+
+    # The first ones are used where the last ones are drawn, one window behind.
+    for _ in range(0, per_ms + round(LIMIT_HOLD_S * 1000), 10):
+        (drawn,) = await gates.draw_tokens((TokenDraw(key=KEY, wanted=rate),))
+        granted += drawn.granted
+        clock.advance(0.01)
+
+    assert granted <= rate
+
+
 @pytest.mark.parametrize(
     ("rate", "per_s", "part"), [(600, 60, 0.89), (60, 60, 0.9), (1, 60, 0.99), (10, 1, 0.79)]
 )
@@ -135,6 +153,18 @@ def test_tokens_that_were_held_too_long_are_not_used_and_go_back() -> None:
 
     # With the time at which they were drawn, for they are worth less by now.
     assert hand.draw(granted=0) == (TokenDraw(key=KEY, wanted=0, returned=3, drawn_us=1),)
+    assert hand.limiter.reserve(ROUTE, 1) == 0
+
+
+def test_tokens_are_not_used_a_moment_longer_than_they_may_be_held() -> None:
+    hand = Hand(rated(600))
+    hand.limiter.reserve(ROUTE, 2)
+    hand.draw(granted=2)
+
+    hand.clock.advance(LIMIT_HOLD_S)
+    assert hand.limiter.reserve(ROUTE, 1) == 1
+    hand.clock.advance(LIMIT_HOLD_S / 100)
+
     assert hand.limiter.reserve(ROUTE, 1) == 0
 
 

@@ -289,28 +289,31 @@ def test_a_child_that_stops_already_hears_of_the_deletion_too() -> None:
     assert family.child.sent == []
 
 
-def test_a_turn_that_fails_stops_the_children_that_it_waits_for() -> None:
-    parent, child = Relative(), Relative(seed=8)
-    parent.say("Both.")
-    ids = [f"call_{parent.turn_id.hex[:20]}_1_{index}" for index in range(2)]
+def test_a_turn_that_fails_stops_the_children_that_it_waits_for_and_no_other() -> None:
+    parent, child, other = Relative(), Relative(seed=8), Relative(seed=9)
+    parent.say("All.")
+    names = ("spawn_agent", "spawn_agent", "crash")
     parent.answer(
         ReasonResult(
             tool_calls=tuple(
-                ToolCall(id=id_, name=name, arguments={})
-                for id_, name in zip(ids, ("spawn_agent", "crash"), strict=True)
+                ToolCall(id=f"call_{parent.turn_id.hex[:20]}_1_{n}", name=name, arguments={})
+                for n, name in enumerate(names)
             )
         )
     )
-    spawning, crashing = parent.tasks.values()
-    child.told(parent)
-    parent.hears(child)
-    parent.gives_back(spawning, child.turn_id)
+    joining, beside, crashing = parent.tasks.values()
+    for one in (child, other):
+        one.told(parent)
+        parent.hears(one)
+    parent.gives_back(joining, child.turn_id)
+    parent.tool_done(beside, "running")
 
     parent.died(parent.change_task(crashing, deaths=2))
-    child.hears(parent)
+    for one in (child, other):
+        one.hears(parent)
 
     assert outcome_of(parent) is Outcome.FAILED
-    assert child.state.phase is Phase.CANCELLING
+    assert (child.state.phase, other.state.phase) == (Phase.CANCELLING, Phase.REASON)
 
 
 def test_an_agent_without_the_capability_looks_for_no_children() -> None:

@@ -56,6 +56,7 @@ def test_what_came_and_went_since_the_count_counts() -> None:
 
     assert (depths.depth(Q, A), depths.depth(Q, B)) == (5, 0)
     assert depths.retry_after_s(Q, B, queue_max=6) is None
+    assert depths.retry_after_s(Q, B, queue_max=5) is not None
 
 
 def test_the_wait_is_what_the_surplus_takes_at_todays_pace() -> None:

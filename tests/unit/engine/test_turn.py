@@ -4,13 +4,14 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.rows import TaskKind
-from mainspring_kernel.errors import NotFound, NotWaitingForToolResults, ValidationFailed
+from mainspring_engine.domain.rows import OpenTask, TaskKind, TaskState
+from mainspring_kernel.errors import NotFound, ValidationFailed
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema import commands
-from mainspring_schema.frames import Verdict
+from mainspring_schema.frames import Emit, Held, Verdict
 from mainspring_schema.grants import SessionStatus
 from mainspring_schema.tasks import (
+    EmitEvent,
     NamedCall,
     PlainResult,
     ReasonResult,
@@ -20,18 +21,6 @@ from mainspring_schema.tasks import (
     WorkflowResult,
 )
 from tests.unit.engine.desk import AGENT, CONFIG, Desk
-
-
-def client_results(desk: Desk, *ids: str) -> intents.ClientAnswered:
-    return intents.ClientAnswered(
-        command=commands.SubmitToolResults(
-            org_id=DEFAULT_ORG_ID,
-            session_id=desk.session_id,
-            results=tuple(
-                commands.ClientToolResult(tool_call_id=i, result={"ok": True}) for i in ids
-            ),
-        )
-    )
 
 
 def test_text_turn_has_the_event_order_of_the_wire() -> None:
@@ -117,6 +106,40 @@ def test_a_death_behind_the_result_of_the_same_flight_is_stale() -> None:
     assert desk.types[-2:] == ["turn.completed", "session.idled"]
 
 
+@pytest.mark.parametrize("now", [{"fence": 2}, {"state": TaskState.READY}])
+def test_a_death_that_was_seen_before_the_task_went_on_is_stale(now: dict[str, object]) -> None:
+    desk = Desk()
+    desk.say("add")
+    desk.call("add")
+    (seen,) = desk.open(TaskKind.TOOL)
+    task = desk.change_task(seen, **now)
+
+    answer = desk.died(seen)
+
+    assert answer is Verdict.STALE
+    assert desk.open(TaskKind.TOOL) == [task]
+
+
+def test_what_an_attempt_says_twice_in_a_flight_is_said_once() -> None:
+    desk = Desk()
+    desk.say("add")
+    desk.call("add", "add")
+    said = [said_by(desk, task) for task in desk.open(TaskKind.TOOL)]
+
+    answers = desk.do_all(said[0], said[0], said[1])
+
+    assert answers == [Verdict.COMMITTED, Verdict.DUPLICATE, Verdict.COMMITTED]
+    assert desk.types.count("tool.progress") == 2
+    assert desk.last is not None
+    assert [one.counter for one in desk.last.emits] == [1, 1]
+
+
+def said_by(desk: Desk, task: OpenTask) -> intents.Emitted:
+    told = EmitEvent(type="tool.progress", data={})
+    emit = Emit(held=Held(task.id, task.fence), counter=1, events=(told,))
+    return intents.Emitted(session_id=desk.session_id, org_id=DEFAULT_ORG_ID, emit=emit)
+
+
 def test_a_result_that_nobody_waits_for_is_refused_by_a_state_that_still_holds() -> None:
     desk = Desk()
     desk.say("add")
@@ -184,67 +207,6 @@ def test_turn_completes_at_the_cap_and_gives_each_call_its_result() -> None:
     assert desk.tasks == {}
 
 
-def test_client_side_call_parks_the_turn_without_a_task() -> None:
-    desk = Desk()
-    desk.say("weather?")
-
-    desk.call("get_weather", client=("get_weather",))
-
-    assert desk.head.status is SessionStatus.WAITINGFORTOOLRESULTS
-    assert desk.tasks == {}
-    (call,) = desk.requested()
-    desk.do(client_results(desk, call.id))
-    assert desk.head.status is SessionStatus.ACTIVE
-    desk.reply("sunny")
-    assert "turn.completed" in desk.types
-
-
-def test_server_tools_of_a_mixed_answer_come_first() -> None:
-    desk = Desk()
-    desk.say("both")
-    desk.call("add", "get_weather", client=("get_weather",))
-
-    assert "tool.call_requested" not in desk.types
-    desk.tool_done()
-
-    assert [call.name for call in desk.requested()] == ["get_weather"]
-
-
-def test_tool_results_are_refused_when_nobody_waits() -> None:
-    desk = Desk()
-    desk.say("hi")
-
-    with pytest.raises(NotWaitingForToolResults):
-        desk.do(client_results(desk, "call_1"))
-
-
-def test_partial_client_results_keep_the_session_waiting() -> None:
-    desk = Desk()
-    desk.say("two")
-    desk.call("a", "b", client=("a", "b"))
-    ids = [call.id for call in desk.requested()]
-
-    desk.do(client_results(desk, ids[0]))
-    assert desk.head.status is SessionStatus.WAITINGFORTOOLRESULTS
-    with pytest.raises(NotWaitingForToolResults):
-        desk.do(client_results(desk, ids[0]))
-    desk.do(client_results(desk, ids[1]))
-
-    assert desk.head.status is SessionStatus.ACTIVE
-
-
-def test_message_to_a_parked_session_abandons_the_calls() -> None:
-    desk = Desk()
-    desk.say("weather?")
-    desk.call("get_weather", client=("get_weather",))
-
-    desk.say("never mind")
-
-    (completed,) = desk.data_of("tool.completed")
-    assert completed["status"] == "cancelled"
-    assert len(desk.open(TaskKind.REASON)) == 1
-
-
 def test_configuration_of_the_newest_message_counts() -> None:
     desk = Desk()
 
@@ -278,27 +240,6 @@ def test_cancelled_tool_result_is_kept_when_it_had_finished() -> None:
     (completed,) = desk.data_of("tool.completed")
     assert completed["success"] is True
     assert desk.types[-4] == "turn.cancelled"
-
-
-def test_client_call_that_times_out_goes_on_without_it() -> None:
-    desk = Desk()
-    desk.say("x")
-    desk.call("get_weather", client=("get_weather",))
-    assert desk.last is not None
-    (timer,) = desk.last.timers
-
-    desk.do(
-        intents.TimerDue(
-            session_id=desk.session_id,
-            org_id=DEFAULT_ORG_ID,
-            workflow_id=desk.turn_id,
-            timer_id=timer.id,
-            kind=timer.kind,
-        )
-    )
-
-    assert desk.data_of("tool.completed")[0]["status"] == "timeout"
-    assert len(desk.open(TaskKind.REASON)) == 1
 
 
 def test_cancel_deadline_ends_the_turn_although_a_tool_hangs() -> None:

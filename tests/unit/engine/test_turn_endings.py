@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain import intents
-from mainspring_engine.domain.limits import ATTEMPTS_UNCOUNTED_MAX
+from mainspring_engine.domain.limits import ATTEMPTS_PER_STEP_MAX, ATTEMPTS_UNCOUNTED_MAX
 from mainspring_engine.domain.rows import (
     Closing,
     Effect,
@@ -64,6 +64,20 @@ def test_cancel_closes_what_nobody_holds_at_once() -> None:
     assert desk.view.workflow.outcome is Outcome.CANCELLED
 
 
+def test_a_cancel_leaves_the_call_that_a_worker_holds_to_it() -> None:
+    desk = Desk()
+    desk.say("x")
+    desk.call("add", "look")
+    waiting, held = desk.open(TaskKind.TOOL)
+    desk.change_task(waiting, state=TaskState.READY, fence=0)
+
+    desk.cancel()
+
+    assert len(desk.data_of("tool.completed")) == 1
+    assert list(desk.tasks) == [held.id]
+    assert "turn.cancelled" not in desk.types
+
+
 def test_cancel_of_an_idle_session_is_no_op() -> None:
     desk = Desk()
     desk.say("x")
@@ -113,6 +127,18 @@ def test_transient_failure_is_retried_without_an_event() -> None:
     (task,) = desk.tasks.values()
     assert task.state is TaskState.DELAYED
     assert len(desk.types) == before
+
+
+def test_a_model_that_fails_again_and_again_is_not_asked_for_ever() -> None:
+    desk = Desk()
+    desk.say("x")
+
+    for _ in range(ATTEMPTS_PER_STEP_MAX):
+        assert "turn.failed" not in desk.types
+        desk.answer(failed("transient"))
+
+    assert [told["error_code"] for told in desk.data_of("turn.failed")] == ["boom"]
+    assert desk.tasks == {}
 
 
 def test_a_fallback_that_answers_is_named_where_the_first_model_failed() -> None:

@@ -223,7 +223,7 @@ def test_a_signal_that_came_before_is_taken_at_once(held: Desk) -> None:
 
     assert held.records["2"].result == b"1"
     assert held.task is not None  # it goes on, and did not rest
-    assert [row.body for row in held.signals.values()] == [b"2"]
+    assert ([row.body for row in held.signals.values()], held.state.signals) == ([b"2"], 1)
 
 
 def test_a_wait_ends_with_its_timeout(held: Desk) -> None:
@@ -299,6 +299,17 @@ def test_code_that_differs_holds_the_workflow_visibly_and_loses_nothing(held: De
     held.claimed()
     held.brings(DONE)
     assert outcome_of(held) is Outcome.COMPLETED
+
+
+def test_code_that_fits_again_is_held_no_more_once_it_records(held: Desk) -> None:
+    held.brings(WorkflowResult(outcome="held"))
+    held.claimed()
+    held.emits()
+    assert held.state.phase is Phase.HELD  # what says nothing may not fit either
+
+    held.emits(StepRecord(step="1", name="charge", result=b"3"))
+
+    assert (held.state.phase, held.state.problem, held.state.holds) == (Phase.RUNNING, "", 0)
 
 
 def test_a_cancel_ends_at_once_what_nobody_holds(held: Desk) -> None:

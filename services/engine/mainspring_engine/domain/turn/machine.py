@@ -156,7 +156,6 @@ def appeals_expired(turn: Turn, tasks: tuple[OpenTask, ...] = ()) -> None:
 
     `tasks` are the open ones, where such a call is due.
     """
-    turn.disarm()
     appeals.expired(turn)
     tooling.expired(turn, tasks)
     appeals.arm(turn)
@@ -211,7 +210,6 @@ def client_timed_out(turn: Turn) -> None:
     late = ToolResult(status="timeout", error="the client brought no result in time")
     for call in turn.state.calls:
         turn.finish_call(call, late)
-    turn.update(timer_id=None)
     turn.next_model_call()
     turn.save()
 
