@@ -72,6 +72,19 @@ async def test_a_task_in_another_state_is_stale(session: Session, worker: Worker
     assert reply.verdict is Verdict.STALE
 
 
+async def test_so_is_one_beside_others_that_are_as_they_were(
+    session: Session, worker: Worker
+) -> None:
+    good, bad = session.task("a", claim=worker.claim), session.task("b", claim=worker.claim)
+    await session.start_turn(good, bad)
+    untaken = close(Held(bad.id, 1), result_hash=b"", expected=TaskState.READY)
+
+    reply = await session.commit(session.changes(closes=(close(Held(good.id, 1)), untaken)))
+
+    assert [c.verdict for c in reply.closes] == [Verdict.CONFLICT, Verdict.STALE]
+    assert await unchanged(session)
+
+
 async def test_a_task_that_never_was_is_stale(session: Session) -> None:
     reply = await session.commit(session.changes(closes=(close(Held(IDS.uuid7(), 1)),)))
 

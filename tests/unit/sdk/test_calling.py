@@ -23,6 +23,7 @@ from mainspring_schema.agents import (
 from mainspring_schema.frames import Config, FromWorker, Task, ToWorker
 from mainspring_schema.messages import Json
 from mainspring_schema.tasks import ToolResult
+from mainspring_workstream.attempt import Attempt
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.queue_link import QueueEngineLink
@@ -174,6 +175,20 @@ async def came_to(
 async def reached(event: asyncio.Event) -> None:
     async with asyncio.timeout(WAIT_S):
         await event.wait()
+
+
+async def test_no_call_is_made_while_it_is_not_sure_whose_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def leased(_attempt: Attempt) -> None:
+        CALLED.append("waited for the lease")
+
+    monkeypatch.setattr(Attempt, "leased", leased)
+
+    await came_to("refund", {"order": "A"}, effect="idempotent")
+
+    assert CALLED[0] == "waited for the lease"
+    assert len(CALLED) == 2
 
 
 async def test_a_call_is_made_with_its_key_and_its_result_told() -> None:

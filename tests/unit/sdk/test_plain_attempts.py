@@ -14,6 +14,7 @@ from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.draws import SystemDraws
 from mainspring_schema.frames import Task, ToWorker
 from mainspring_schema.tasks import PlainResult, PlainTask
+from mainspring_workstream.attempt import Attempt
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.queue_link import QueueEngineLink
 from mainspring_workstream.work import Worker
@@ -67,6 +68,23 @@ def given(name: str, *arguments: object) -> Task:
 async def reached(event: asyncio.Event) -> None:
     async with asyncio.timeout(WAIT_S):
         await event.wait()
+
+
+async def test_a_step_is_begun_once_its_lease_is_sure_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun_before: list[bool] = []
+
+    async def leased(_attempt: Attempt) -> None:
+        begun_before.append(BEGUN.is_set())
+
+    monkeypatch.setattr(Attempt, "is_leased", False)
+    monkeypatch.setattr(Attempt, "leased", leased)
+    async with attached() as (engine, _):
+        engine.give(given("hangs"))
+        await reached(BEGUN)
+
+    assert begun_before == [False]
 
 
 async def test_what_came_in_one_frame_is_answered_task_by_task() -> None:
