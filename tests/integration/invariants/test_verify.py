@@ -9,7 +9,8 @@ from mainspring_local.console import Console
 from mainspring_local.invariants import checks
 from mainspring_testkit.fixtures import Database
 from tests.integration.conftest import BROKEN
-from tests.integration.invariants.test_invariants import LOOSE, VIOLATIONS, history
+from tests.integration.invariants.history import history
+from tests.integration.invariants.test_invariants import LOOSE, VIOLATIONS
 
 
 async def test_a_sound_database_is_told_rule_by_rule(database: Database) -> None:
