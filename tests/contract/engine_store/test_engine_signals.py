@@ -28,6 +28,22 @@ async def test_a_signal_comes_once_and_is_taken_once(world: World) -> None:
     assert waiting.signals == (SignalRow(source=second, kind="signal:approve", body=b"1"),)
 
 
+async def test_an_id_that_one_workflow_knows_is_new_to_another_of_the_same_flight(
+    world: World,
+) -> None:
+    programs = [await Program(world).started() for _ in range(2)]
+    new = NewSignal(source=IDS.uuid7(), kind="signal:approve", body=b"1", taken=False)
+
+    def heard(program: Program) -> Changes:
+        return program.changes(workflows=(program.row(),), signals=(new,))
+
+    await programs[0].commit(heard(programs[0]))
+
+    replies = await world.store.commit(tuple(map(heard, programs)))
+
+    assert [reply.verdict for reply in replies] == [Verdict.DUPLICATE, Verdict.COMMITTED]
+
+
 async def test_an_id_under_another_name_is_another_signal(world: World) -> None:
     program, source = await Program(world).started(), IDS.uuid7()
 
