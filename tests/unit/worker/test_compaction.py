@@ -16,7 +16,7 @@ from mainspring_schema.events import (
 from mainspring_schema.frames import Config, ToWorker
 from mainspring_schema.messages import Json, Message, Role, TextPart
 from mainspring_schema.tasks import Failure, ReasonResult
-from mainspring_worker.ports.model import Done, ModelFailure, ModelItem, ModelRequest
+from mainspring_worker.ports.model import Done, ModelFailure, ModelItem, ModelRequest, TextDelta
 from tests.unit.worker.fake_engine import Conversation
 from tests.unit.worker.making import (
     ANCHOR,
@@ -166,6 +166,20 @@ async def test_a_summary_that_fails_leaves_the_conversation_as_it_is() -> None:
 
     assert [type_ for type_, _ in told] == ["context.compacting", "context.compaction.failed"]
     assert (result.text, len(b.model.requests[-1].messages)) == ("hi", 3)
+
+
+async def test_a_summary_that_breaks_off_is_none() -> None:
+    async def play(request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
+        if request.metadata.get("purpose") == "compaction":
+            yield TextDelta("What was s")
+        else:
+            yield Done(text="hi")
+
+    told, result, _ = await run(config(), play)
+
+    assert [type_ for type_, _ in told] == ["context.compacting", "context.compaction.failed"]
+    assert "ended early" in str(told[1][1])
+    assert result.text == "hi"
 
 
 async def test_a_later_attempt_takes_what_an_earlier_one_wrote_down() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mainspring_kernel.clock import Clock, ManualClock, SystemClock
 from mainspring_kernel.draws import SeededDraws
-from mainspring_kernel.errors import Unavailable
+from mainspring_kernel.errors import MainspringError, Unavailable, ValidationFailed
 from mainspring_kernel.limits import (
     APPEND_FLIGHT_CHARS_MAX,
     DELTA_FLUSH_MS,
@@ -31,6 +31,7 @@ class TroubledLog(MemoryEventLog):
     def __init__(self) -> None:
         super().__init__()
         self.failures = 0
+        self.refusal: MainspringError | None = None
         self.flights: list[list[DeltaAppend]] = []
         self.traces: list[TraceContext | None] = []
         self.asked = asyncio.Event()
@@ -45,6 +46,8 @@ class TroubledLog(MemoryEventLog):
         if self.failures:
             self.failures -= 1
             raise Unavailable
+        if self.refusal is not None:
+            raise self.refusal
         return await super().append(deltas)
 
     @property
@@ -199,6 +202,25 @@ async def test_refused_stream_sends_nothing_more_and_ends_at_once() -> None:
 
         assert stream.refused
         assert len(log.flights) == 1
+
+
+async def test_a_flight_that_is_refused_as_a_whole_holds_nothing_up() -> None:
+    log = TroubledLog()
+    async with flying(log) as flights:
+        log.refusal = ValidationFailed("no event store takes this")
+        stream, other = flights.open(anchor()), flights.open(anchor(1))
+        stream.add("text", "x" * 5000)
+        await log.asked.wait()
+        await stream.finish()
+        log.refusal = None
+        log.asked.clear()
+
+        other.add("text", "y" * 5000)
+        await log.asked.wait()
+        await other.finish()
+
+        (kept,) = log.deltas[anchor(1).session_id]
+        assert (log.text, kept.fragment) == ("", "y" * 5000)
 
 
 async def test_silent_event_store_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:

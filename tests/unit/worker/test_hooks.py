@@ -139,6 +139,16 @@ async def test_a_blocked_answer_is_not_said() -> None:
     assert types(told) == ["hook.blocked", "output.message.replaced"]
 
 
+@pytest.mark.parametrize("value", [b"5", b'""', b"null"])
+async def test_an_answer_is_not_changed_to_what_is_no_text(value: bytes) -> None:
+    asked = answering(b'{"decision": "mutate", "value": %b}' % value)
+
+    told, result, _ = await answered(config(hook("turn_end")), Done(text="one"), asked)
+
+    assert result.text == "(This was withheld by a hook.)"
+    assert types(told) == ["hook.failed", "hook.blocked", "output.message.replaced"]
+
+
 async def test_a_result_is_withheld_or_another_one_is_read() -> None:
     conf = config(hook("post_tool_use"))
     _, blocked = await acted(conf, "one", answering(BLOCK))

@@ -18,6 +18,7 @@ from mainspring_worker.ports.model import (
     RawToolCall,
     TextDelta,
     ThinkingDelta,
+    ToolArgumentsDelta,
     UsageReported,
 )
 from tests.unit.worker.fake_engine import WAIT_S, Conversation
@@ -142,6 +143,31 @@ async def test_long_answer_is_streamed_before_its_result() -> None:
         told = b.log.deltas[SESSION]
         assert "".join(d.fragment for d in told) == f"{LONG}end"
         assert {(d.anchor, d.attempt, d.channel) for d in told} == {(ANCHOR, 1, "text")}
+
+
+async def test_the_arguments_of_each_call_stream_on_a_channel_of_their_own() -> None:
+    pieces = [
+        ToolArgumentsDelta(index=index, name="echo", fragment=fragment)
+        for index, fragment in ((0, LONG), (1, "{}"), (0, "x"))
+    ]
+    async with bench() as b:
+
+        async def script(request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
+            del request
+            for piece in pieces:
+                yield piece
+            await b.log.appended.wait()
+            yield Done(text="hi")
+
+        b.model.script = script
+        await answer(b)
+
+        told = [(delta.channel, delta.fragment) for delta in b.log.deltas[SESSION]]
+        first, second = (
+            "".join(fragment for on, fragment in told if on == channel)
+            for channel in ("tool:0", "tool:1")
+        )
+        assert (first, second) == (f"{LONG}x", "{}")
 
 
 async def test_later_attempt_recovers_before_its_first_delta() -> None:

@@ -53,7 +53,7 @@ async def answered(
 
 
 def noted(seq: int, type_: str, **more: object) -> StoredEvent:
-    data: Json = {"event": "session_start", "hook_id": "h", **more}
+    data: Json = {"event": "session_start", "hook_id": "h"} | more
     return event(seq, type_, data)
 
 
@@ -83,9 +83,8 @@ async def test_it_may_refuse_the_session_and_that_holds_for_every_turn() -> None
         assert result.failure.message == "blocked by a hook (h): not today"
 
 
-async def test_a_session_that_stays_refused_reads_no_more_than_its_beginning(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def by_pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The log is read by five events from here on. Behind which sequence numbers it was."""
     read_after: list[int] = []
 
     async def page(
@@ -97,6 +96,13 @@ async def test_a_session_that_stays_refused_reads_no_more_than_its_beginning(
         return LogPage(events=rest[:5], more=len(rest) > 5)
 
     monkeypatch.setattr(MemoryEventLog, "read", page)
+    return read_after
+
+
+async def test_a_session_that_stays_refused_reads_no_more_than_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_after = by_pages(monkeypatch)
     before = [noted(4, "hook.asked"), noted(5, "hook.blocked", reason="not today")]
     later = [event(seq, "turn.failed", {"turn_id": TURN.hex}) for seq in range(6, 50)]
 
@@ -104,6 +110,22 @@ async def test_a_session_that_stays_refused_reads_no_more_than_its_beginning(
 
     assert result.failure is not None
     assert read_after == [0]
+
+
+async def test_what_one_allowed_does_not_end_the_search_for_what_another_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_pages(monkeypatch)
+    both = config(hook("session_start"), {**hook("session_start"), "id": "second"})
+    before = [noted(4, "hook.asked"), noted(5, "hook.allowed")]
+    before += [event(seq, "turn.failed", {"turn_id": TURN.hex}) for seq in range(6, 20)]
+    before += [noted(20, "hook.blocked", hook_id="second", reason="not today")]
+    asked = answering(BLOCK)
+
+    told, result = await answered(both, asked, before)
+
+    assert (asked.asked, told) == ([], [])
+    assert result.failure is not None
 
 
 async def test_one_that_has_answered_is_not_asked_by_another_attempt() -> None:
