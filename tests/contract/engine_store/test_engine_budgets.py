@@ -79,24 +79,25 @@ async def ended(session: Session, held: Held, used: int) -> Committed:
     return await session.commit(
         session.changes(
             closes=(close(held, closing=Closing.CANCELLED),),
-            spending=Spending(ended=(held.task_id,), charges=(charge,)),
+            spending=Spending(ended=(held.task_id,), charges=(charge,) if used else ()),
         )
     )
 
 
+@pytest.mark.parametrize(("used", "told"), [(4, [("model_call", -4)]), (0, [])])
 async def test_a_model_call_holds_its_part_and_is_charged_what_it_used(
-    session: Session, worker: Worker
+    session: Session, worker: Worker, used: int, told: list[tuple[str, int]]
 ) -> None:
     budget = await made(session, 10)
     held, changes = begun(session, worker, budget, 6)
 
     started = await session.commit(changes)
     under_way = await left(session, budget)
-    done = await ended(session, held, 4)
+    done = await ended(session, held, used)
 
     assert (started.verdict, done.verdict) == (Verdict.COMMITTED, Verdict.COMMITTED)
-    assert (under_way, await left(session, budget)) == ((10, 6), (6, 0))
-    assert await entries(session, budget) == [("limit", 10), ("model_call", -4)]
+    assert (under_way, await left(session, budget)) == ((10, 6), (10 - used, 0))
+    assert await entries(session, budget) == [("limit", 10), *told]
 
 
 async def test_a_hold_that_does_not_fit_leaves_nothing_of_its_item(

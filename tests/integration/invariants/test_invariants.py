@@ -15,6 +15,7 @@ from tests.integration.invariants.history import (
     NEXT,
     NOW_MS,
     OPEN,
+    ORG,
     PLAIN,
     READY,
     SESSION,
@@ -148,6 +149,12 @@ OTHERS: tuple[tuple[str, str], ...] = (
     ),
     ("plain_tasks_are_open_or_ended", "update engine.attempt set closing = 3"),
     ("slots_have_what_they_began", f"update scheduler.slot set workflow_id = '{MESSAGE}'"),
+    (
+        "signals_between_sessions_are_taken",
+        f"""update engine.signal set consumed_by = null, created_at = now() - interval '1 hour';
+        insert into log.head (session_id, org_id, hash, ts_ms, status, closed)
+        values ('{DONE}', '{ORG}', '', 1, 1, true)""",
+    ),
     ("one_turn_at_a_time", f"update engine.workflow set ordinal = 3 where id = '{OPEN}'"),
     (
         "one_turn_at_a_time",
