@@ -170,6 +170,7 @@ async def test_a_failed_attempt_waits_for_its_next_one(
     verdicts = await world.store.plain.end((failed,))
 
     assert verdicts == (Verdict.COMMITTED,)
+    await world.store.ready_retries(10_000)
     assert await take(world, worker, queue) == ()
     await world.pass_time(61)
     await world.store.ready_retries(10_000)

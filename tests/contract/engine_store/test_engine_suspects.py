@@ -211,17 +211,21 @@ async def test_a_recorded_step_takes_the_deaths_before_it_back(
     assert died_again.deaths == 1, "that its first worker is back takes no death back again"
 
 
+@pytest.mark.parametrize("count", [1, 2])
 async def test_a_step_of_another_workflow_takes_nothing_back(
-    world: World, worker: Worker, queue: str
+    world: World, worker: Worker, queue: str, count: int
 ) -> None:
     first = await Program(world, route=Route(queue=queue)).started(worker)
     other = await Program(world, route=Route(queue=queue)).started(worker)
-    await kill(world, worker, Held(first.task, 1))
+    for program in (first, other):
+        await kill(world, worker, Held(program.task, 1))
+    await worker.take(2, first.route)
+    steps = tuple(other.step(f"{n}", fence=2) for n in range(1, count + 1))
 
-    await other.commit(other.changes(emits=(other.emit(1),), steps=(other.step("1"),)))
+    await other.commit(other.changes(emits=(other.emit(1, fence=2),), steps=steps))
 
-    (task,) = (await world.store.open_tasks((first.id,)))[first.id]
-    assert task.deaths == 1
+    tasks = await world.store.open_tasks((first.id, other.id))
+    assert [(task.fence, task.deaths) for (task,) in tasks.values()] == [(2, 1), (2, 0)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
