@@ -35,6 +35,18 @@ async def begun(door: Door, user: str, key: str = "") -> str:
     return str(made.json()["id"])
 
 
+async def test_a_caller_is_sent_to_no_receipt_for_it_may_read_none(door: Door) -> None:
+    session = await begun(door, "alice")
+    body = {"message": {"content": [{"type": "text", "text": "Hello"}]}}
+
+    said = await door.client.post(
+        f"{door.at}/sessions/{session}/messages", json=body, headers=called(door, "alice")
+    )
+
+    assert said.status_code == 201
+    assert "location" not in said.headers
+
+
 async def test_callers_who_think_of_the_same_key_have_a_session_each(door: Door) -> None:
     alices, bobs = await begun(door, "alice", "new-1"), await begun(door, "bob", "new-1")
 

@@ -345,7 +345,9 @@ async def get_caller_session(call: Call[NoBody, NoQuery]) -> Reply:
 async def say_in_caller_session(call: Call[MessageBody, NoQuery]) -> Reply:
     """Starts a turn, or steers the one at work."""
     await admit_to(call.services, call.org_id, call.request)
-    return await messages.create_message(call)
+    reply = await messages.create_message(call)
+    # Receipts are not for callers.
+    return msgspec.structs.replace(reply, headers={})
 
 
 @table.route("POST", f"{_SESSION}/cancel", answer=CancelView, other_statuses=(401,))
