@@ -104,11 +104,17 @@ def _check_image(part: ImagePart) -> None:
     if part.url is not None and not part.url.startswith(("http://", "https://")):
         msg = "the url of an image begins with http:// or https://"
         raise ValidationFailed(msg)
+    if part.media_type and not part.media_type.startswith("image/"):
+        msg = "the media_type of an image begins with image/"
+        raise ValidationFailed(msg)
     try:
-        b64decode(part.base64 or "", validate=True)
+        content = None if part.base64 is None else b64decode(part.base64, validate=True)
     except ValueError as error:
         msg = "the base64 of an image is no base64"
         raise ValidationFailed(msg) from error
+    if content == b"":
+        msg = "the base64 of an image is empty"
+        raise ValidationFailed(msg)
 
 
 def controls_of(body: MessageBody) -> Controls | None:
