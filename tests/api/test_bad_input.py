@@ -212,12 +212,10 @@ async def test_a_bad_filter_is_400(client: httpx.AsyncClient, query: str) -> Non
 
 async def test_a_time_whose_plus_was_read_as_a_blank_is_told_so(client: httpx.AsyncClient) -> None:
     at = f"{V1}/sessions/{(await made_session(client))['id']}/events"
+    asked = [f"{at}?from_ts=2026-11-30T08:00:00{zone}" for zone in ("+01:00", "%2B01:00")]
+    raw, right = [await client.get(url) for url in asked]
 
-    raw = await client.get(f"{at}?from_ts=2026-11-30T08:00:00+01:00")
-    written = await client.get(f"{at}?from_ts=2026-11-30T08:00:00%2B01:00")
-
-    assert (raw.status_code, written.status_code) == (400, 200)
-    assert "%2B" in raw.json()["detail"]
+    assert (raw.status_code, "%2B" in raw.text, right.status_code) == (400, True, 200)
 
 
 async def test_a_cursor_of_another_session_is_refused(client: httpx.AsyncClient) -> None:

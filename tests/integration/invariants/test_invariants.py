@@ -232,7 +232,15 @@ def test_every_invariant_has_a_planted_violation() -> None:
     assert sorted(INVARIANTS) == sorted(VIOLATIONS)
 
 
-@pytest.mark.parametrize(("name", "violation"), [*VIOLATIONS.items(), *OTHERS])
+PLANTED = [*VIOLATIONS.items(), *OTHERS]
+
+
+@pytest.mark.parametrize(
+    ("name", "violation"),
+    PLANTED,
+    # By their place: in the statements stand ids that each process makes anew.
+    ids=[f"{name}-{place}" for place, (name, _) in enumerate(PLANTED)],
+)
 async def test_a_planted_violation_is_found(vandal: Database, name: str, violation: str) -> None:
     plant = Query(name="plant", purpose="A violation.", sql=LOOSE + violation)
     found: tuple[str, ...] = ()
