@@ -160,6 +160,22 @@ async def test_a_signal_during_the_start_ends_it(launch: Launch) -> None:
     assert (status, out[0]) == (0, "closed")
 
 
+@pytest.mark.parametrize(("words", "status"), [(["--help"], 0), (["--port", "9001"], 2)])
+async def test_words_behind_a_service_start_nothing(words: list[str], status: int) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SERVICE, *words),
+        env={**os.environ, "MAINSPRING_TEST_BIND": "127.0.0.1:0"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+    async with asyncio.timeout(20):
+        out, err = await process.communicate()
+
+    assert (process.returncode, out) == (status, b"")
+    assert err.startswith(b"usage: python -m mainspring_test")
+
+
 async def test_bad_settings_are_told_in_one_line_each(launch: Launch) -> None:
     process = await launch(TEST_BIND="0.0.0.0:1", TRACE_RATIO="9")
 

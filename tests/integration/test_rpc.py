@@ -309,8 +309,22 @@ async def test_open_calls_are_answered_while_a_server_drains() -> None:
 
 async def test_a_port_that_is_taken_is_refused() -> None:
     async with house(Resources()) as here:
-        with pytest.raises(OSError, match="is the port taken"):
+        with pytest.raises(OSError, match="Address already in use"):
             await serve(here.server.address, [])
+
+
+@pytest.mark.parametrize(
+    ("bind", "reason"),
+    [
+        ("nowhere.invalid:9001", "[Nn]ame"),
+        ("192.0.2.1:9001", "Cannot assign requested address"),
+    ],
+)
+async def test_an_address_that_is_not_of_this_machine_is_told_as_that(
+    bind: str, reason: str
+) -> None:
+    with pytest.raises(OSError, match=f"cannot listen on {bind}: .*{reason}"):
+        await serve(bind, [])
 
 
 async def test_the_probe_exits_by_what_it_finds() -> None:

@@ -80,6 +80,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("API_PORT", "many", "expected int, got 'many'"),
         ("API_PORT", "70000", "expected int <= 65535"),
         ("ENGINE_BIND", "9001", "'9001' is not host:port"),
+        ("ENGINE_BIND", "[::1]:1,[::1]:2", "'[::1]:1,[::1]:2' is not one host:port"),
         ("ENGINE_ADDR", "host:port", "'host:port' is not host:port"),
         ("ENGINE_ADDR", "host:70000", "'host:70000' is not host:port"),
         ("ENGINE_ADDR", "nowhere,host:1", "'nowhere' is not host:port"),
@@ -224,3 +225,7 @@ def test_addresses_compare_by_what_they_say() -> None:
     assert Address("a", 1) != Bind("a", 1)
     assert len({Address("a", 1), Address("a", 1)}) == 1
     assert repr(Bind("a", 1)) == "Bind('a:1')"
+
+
+def test_a_host_alone_may_stand_in_brackets_as_it_does_before_a_port() -> None:
+    assert load(Example, {**GOOD, "MAINSPRING_API_HOST": "[::1]"}).api_host == "::1"

@@ -1,6 +1,7 @@
 """The server's end: services and health, start and drain."""
 
 import errno
+import os
 from collections.abc import Sequence
 
 from mainspring_rpc.handlers import Service, routes
@@ -43,6 +44,9 @@ async def serve(bind: str, services: Sequence[Service]) -> Server:
     try:
         listener = await listen(host, port, answered)
     except OSError as error:
-        text = f"cannot listen on {bind}: is the port taken?"
-        raise OSError(error.errno or errno.EADDRINUSE, text) from error
+        # Of a name that is not known the number is below 0, and the words are its own.
+        number = error.errno or errno.EADDRINUSE
+        reason = os.strerror(number) if number > 0 else error.strerror
+        text = f"cannot listen on {bind}: {reason}"
+        raise OSError(number, text) from error
     return Server(listener, health, f"{bind.rpartition(':')[0]}:{listener.port}")

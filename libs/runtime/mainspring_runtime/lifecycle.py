@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Final, TypeVar
 
@@ -89,6 +89,8 @@ def run_service(
     `start` opens what the service needs, leaves closers on `service.stack`, and returns when the
     service is ready to work.
     """
+    if len(sys.argv) > 1:
+        return _say_usage(name, sys.argv[1:])
     try:
         settings = load(settings_type, environment)
     except SettingsError as error:
@@ -103,6 +105,13 @@ def run_service(
     finally:
         _hear_no_more()
         telemetry.close()
+
+
+def _say_usage(name: str, words: Sequence[str]) -> int:
+    sys.stderr.write(
+        f"usage: python -m mainspring_{name}, settings are read from the environment\n"
+    )
+    return EXIT_OK if words in (["-h"], ["--help"]) else EXIT_SETTINGS
 
 
 def _hear_no_more() -> None:

@@ -70,6 +70,14 @@ class Bind(Address):
 
     __slots__: ClassVar[tuple[str, ...]] = ()
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError also for several."""
+        if "," in text:
+            message = f"{text!r} is not one host:port"
+            raise ValueError(message)
+        return super().parse(text)
+
 
 class BindHost(str):
     """A host alone, where a server listens; the same rule."""
@@ -166,7 +174,9 @@ def _decode(type_: type, value: object) -> object:
     text = str(value)
     if issubclass(type_, Address):
         return type_.parse(text)
-    if issubclass(type_, BindHost | Path):
+    if issubclass(type_, BindHost):
+        return type_(text.strip("[]"))
+    if issubclass(type_, Path):
         return type_(text)
     message = f"settings cannot hold a {type_.__name__}"
     raise NotImplementedError(message)

@@ -62,7 +62,7 @@ class HttpServer:
         try:
             await self._server.serve()
         except SystemExit:
-            detail = f"cannot listen on {config.host}:{config.port}; is the port taken?"
+            detail = f"cannot listen on {config.host}:{config.port}; the line above says why"
             raise Unavailable(detail) from None
 
     @property
