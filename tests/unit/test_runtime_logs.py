@@ -69,3 +69,20 @@ def test_levels_are_kept_and_noisy_libraries_hushed(stream: io.StringIO) -> None
     logging.getLogger("uvicorn.error").info("Press CTRL+C to quit")
 
     assert stream.getvalue() == ""
+
+
+def test_what_a_collector_that_is_away_is_told_of_is_told_once_in_a_while(
+    stream: io.StringIO,
+) -> None:
+    exporter = logging.getLogger("opentelemetry.exporter")
+
+    def told(at_s: float, level: int = logging.WARNING, log: logging.Logger = exporter) -> int:
+        before = len(stream.getvalue().splitlines())
+        record = log.makeRecord(log.name, level, "", 0, "away", (), None)
+        record.created = at_s
+        log.handle(record)
+        return len(stream.getvalue().splitlines()) - before
+
+    assert [told(at) for at in (1_000.0, 1_005.0, 1_599.0, 1_600.0, 1_601.0)] == [1, 0, 0, 1, 0]
+    assert told(1_001.0, logging.ERROR) == 1, "another kind"
+    assert [told(1_000.0, log=logging.getLogger("mainspring.x")) for _ in range(2)] == [1, 1]

@@ -16,6 +16,9 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, str]] = ContextVar("mainspring_log_fields", default=_NONE)
 _NOISY: Final = ("nats", "asyncio", "httpx", "httpcore", "hpack", "opentelemetry", "uvicorn")
 """Libraries whose INFO and DEBUG lines tell about themselves, not about our work."""
+_SELDOM: Final = "opentelemetry."
+"""While a collector is away it tells so with each export, a dozen times a minute and process."""
+_SELDOM_S: Final = 600.0
 
 
 @contextmanager
@@ -40,6 +43,24 @@ class _Context(logging.Filter):
         return True
 
 
+class _Seldom(logging.Filter):
+    """Lets the same logger say the same kind of thing once in ten minutes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_SELDOM):
+            return True
+        kind = (record.name, record.levelno)
+        told = self._told.get(kind)
+        if told is not None and 0 <= record.created - told < _SELDOM_S:
+            return False
+        self._told[kind] = record.created
+        return True
+
+
 class Writes(Protocol):
     """Where lines go; each comes in one call, with its end."""
 
@@ -59,6 +80,7 @@ def configure(service: str, level: str = "INFO", stream: Writes | None = None) -
             timestamp="ts",
         )
     )
+    handler.addFilter(_Seldom())
     handler.addFilter(_Context())
     root = logging.getLogger()
     root.handlers[:] = [handler]
