@@ -17,7 +17,12 @@ async def listed(story: Story, wanted: EventFilter) -> Listed:
 
 
 async def seqs(story: Story, wanted: EventFilter) -> list[int]:
-    return [event.seq for event in (await listed(story, wanted)).events]
+    """A whole list is the same whether its newest events are taken or, by a cursor, its oldest."""
+    found = [event.seq for event in (await listed(story, wanted)).events]
+    if wanted.after_seq is None and wanted.around is None and len(found) < wanted.limit:
+        onward = await listed(story, replace(wanted, after_seq=0))
+        assert [event.seq for event in onward.events] == found
+    return found
 
 
 @pytest.fixture
