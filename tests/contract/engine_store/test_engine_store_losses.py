@@ -8,7 +8,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, TaskState
 from mainspring_engine.ports.store import Handed, Release
 from mainspring_schema.frames import Held, Verdict
-from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, close
+from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, close
 from tests.contract.engine_store.test_engine_store_time import ALL, expired, held_task
 
 
@@ -50,6 +50,23 @@ async def test_a_release_compares_under_the_lock(
     )
 
     assert await session.world.store.release((release,)) == (Verdict.STALE,)
+
+
+async def test_a_release_of_several_lets_go_only_those_that_are_as_they_were(
+    world: World, session: Session, worker: Worker
+) -> None:
+    other = await Session.opened(world)
+    gone, kept = [await held_task(one, worker) for one in (session, other)]
+    asked = [
+        Release(held=held, closing=Closing.UNDELIVERED) for held in (gone, Held(kept.task_id, 2))
+    ]
+
+    verdicts = await world.store.release(tuple(asked))
+
+    assert verdicts == (Verdict.COMMITTED, Verdict.STALE)
+    tasks = await world.store.open_tasks((session.turn, other.turn))
+    assert [task.state for (task,) in tasks.values()] == [TaskState.READY, TaskState.LEASED]
+    assert await world.attempts(kept.task_id) == []
 
 
 async def test_a_lease_that_is_ended_early_is_one_that_ran_out(
