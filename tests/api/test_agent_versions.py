@@ -78,6 +78,16 @@ async def test_a_fork_begins_where_the_version_stands(client: httpx.AsyncClient)
     assert taken.status_code == 409
 
 
+async def test_an_agent_takes_no_name_that_another_one_has(client: httpx.AsyncClient) -> None:
+    agent, other = await made_agent(client), await made_agent(client, name="another")
+
+    taken = await client.patch(f"{V1}/agents/{agent['id']}", json={"name": "another"})
+    own = await client.patch(f"{V1}/agents/{other['id']}", json={"name": "another"})
+
+    assert (taken.status_code, taken.json()["code"]) == (409, "name_taken")
+    assert own.status_code == 200
+
+
 async def test_a_version_of_another_agent_is_not_found(client: httpx.AsyncClient) -> None:
     agent = await made_agent(client)
     other = await made_agent(client, name="another")
