@@ -57,7 +57,7 @@ class Lingering:
 if os.environ.get("MAINSPRING_MODE") == "lingers":
     sys.lingering = Lingering()
 lifecycle.limits.DRAIN_S = 0.2
-sys.exit(run_service("test", Settings, start, os.environ))
+sys.exit(run_service("test", Settings, start, os.environ, sys.argv[1:]))
 """
 
 

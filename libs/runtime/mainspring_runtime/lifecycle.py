@@ -82,15 +82,21 @@ async def _end_task(task: asyncio.Task[None]) -> None:
 
 
 def run_service(
-    name: str, settings_type: type[S], start: Start[S], environment: Mapping[str, str]
+    name: str,
+    settings_type: type[S],
+    start: Start[S],
+    environment: Mapping[str, str],
+    words: Sequence[str] = (),
 ) -> int:
     """Runs a service until SIGTERM or SIGINT and returns its exit status.
+
+    It takes no `words` behind its name, and says so.
 
     `start` opens what the service needs, leaves closers on `service.stack`, and returns when the
     service is ready to work.
     """
-    if len(sys.argv) > 1:
-        return _say_usage(name, sys.argv[1:])
+    if words:
+        return _say_usage(name, words)
     try:
         settings = load(settings_type, environment)
     except SettingsError as error:
@@ -111,7 +117,7 @@ def _say_usage(name: str, words: Sequence[str]) -> int:
     sys.stderr.write(
         f"usage: python -m mainspring_{name}, settings are read from the environment\n"
     )
-    return EXIT_OK if words in (["-h"], ["--help"]) else EXIT_SETTINGS
+    return EXIT_OK if words[0] in {"-h", "--help"} else EXIT_SETTINGS
 
 
 def _hear_no_more() -> None:

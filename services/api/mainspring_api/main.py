@@ -1,7 +1,7 @@
 """Wiring by hand: what an api consists of, and how it starts and drains."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 from litestar.types import ASGIApp
@@ -262,6 +262,6 @@ def _found(variables: dict[str, tuple[str, ...]], environment: Mapping[str, str]
     }
 
 
-def main() -> int:
+def main(words: Sequence[str] = ()) -> int:
     """The exit status of the process."""
-    return run_service(NAME, ApiSettings, start, os.environ)
+    return run_service(NAME, ApiSettings, start, os.environ, words)

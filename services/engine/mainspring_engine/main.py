@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -394,5 +394,5 @@ async def _leave(server: Server, engine: Engine) -> None:
     await server.stop()
 
 
-def main() -> int:
-    return run_service("engine", EngineSettings, start, os.environ)
+def main(words: Sequence[str] = ()) -> int:
+    return run_service("engine", EngineSettings, start, os.environ, words)

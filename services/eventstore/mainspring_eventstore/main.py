@@ -1,6 +1,7 @@
 """Wiring by hand: what an event store consists of, and how it starts and drains."""
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from mainspring_eventstore.adapters.grpc_eventstore import EventStoreServicer
@@ -47,5 +48,5 @@ async def start(settings: EventStoreSettings, service: Service) -> None:
     server.set_serving(serving=True)
 
 
-def main() -> int:
-    return run_service(NAME, EventStoreSettings, start, os.environ)
+def main(words: Sequence[str] = ()) -> int:
+    return run_service(NAME, EventStoreSettings, start, os.environ, words)

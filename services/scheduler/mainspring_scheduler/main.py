@@ -1,6 +1,7 @@
 """Settings, wiring, start and drain of the scheduler."""
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -120,6 +121,6 @@ async def start(settings: Settings, service: Service) -> None:
     server.set_serving(serving=True)
 
 
-def main() -> int:
+def main(words: Sequence[str] = ()) -> int:
     """The exit status of the process."""
-    return run_service("scheduler", Settings, start, os.environ)
+    return run_service("scheduler", Settings, start, os.environ, words)

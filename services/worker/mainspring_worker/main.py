@@ -5,6 +5,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Final, NamedTuple, Self
 
@@ -248,6 +249,6 @@ async def start(settings: Settings, service: Service) -> None:
     server.set_serving(serving=True)
 
 
-def main() -> int:
+def main(words: Sequence[str] = ()) -> int:
     """The exit status of the process."""
-    return run_service(SERVICE, Settings, start, os.environ)
+    return run_service(SERVICE, Settings, start, os.environ, words)
