@@ -1,6 +1,7 @@
 """The Litestar application: routes, stream, document, health."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import msgspec
 from litestar import Litestar, Response, get
@@ -98,9 +99,8 @@ def all_routes() -> Sequence[Route]:
 
 def application(services: Services) -> Litestar:
     """Opens nothing; whoever serves it owns what `services` holds."""
-    routes = all_routes()
-    document = openapi.document(routes, StreamQuery)
     streams = EventStreams(services)
+    document, shown = _described()
 
     @get(f"{PREFIX}/sessions/{{session_id:str}}/sse", name="stream_events")
     async def stream_events(request: HttpRequest) -> StreamResponse:
@@ -120,20 +120,27 @@ def application(services: Services) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            *handlers(routes, services),
+            *handlers(all_routes(), services),
             stream_events,
             stream_caller_events,
             stream_workflow_events,
             stream_engine,
             _fixed("/health", health_body(), JSON),
-            _fixed("/api-doc/openapi.json", msgspec.json.encode(document), JSON),
-            _fixed("/api-doc", page.render(document), "text/html"),
+            _fixed("/api-doc/openapi.json", document, JSON),
+            _fixed("/api-doc", shown, "text/html"),
         ],
         exception_handlers={Exception: handle_error},
         openapi_config=None,
         logging_config=None,
         request_max_body_size=JSON_BODY_BYTES_MAX,
     )
+
+
+@cache
+def _described() -> tuple[bytes, bytes]:
+    """The document and its page. Made once: tests make a thousand applications of one process."""
+    found = openapi.document(all_routes(), StreamQuery)
+    return msgspec.json.encode(found), page.render(found)
 
 
 def health_body() -> bytes:
