@@ -118,3 +118,16 @@ async def test_a_message_is_known_by_its_id_and_by_its_key(session: Session) -> 
     assert by_id is not None
     assert (by_id.message_id, by_id.body_hash) == (accept.message_id, b"b" * 32)
     assert await inbox.known(session.id, IDS.uuid4(), "other") is None
+
+
+async def test_a_key_names_its_own_message_among_those_of_its_session(session: Session) -> None:
+    await session.start_turn()
+    await accepted(session)
+    keyed = [await accepted(session, idempotency_key=key) for key in ("first", "second")]
+
+    known = [
+        await session.world.store.inbox.known(session.id, IDS.uuid4(), key)
+        for key in ("first", "second")
+    ]
+
+    assert [one and one.message_id for one in known] == [one.message_id for one in keyed]

@@ -141,6 +141,25 @@ async def test_ends_of_one_batch_stand_each_for_itself(
     assert [one.task.id for one in await world.store.held_by(worker.id)] == [stale.task_id]
 
 
+async def test_a_retry_among_results_keeps_its_task_and_the_results_end_theirs(
+    world: World, worker: Worker, queue: str
+) -> None:
+    ended, retried = (plain(queue, claim=worker.claim) for _ in range(2))
+    await world.store.plain.submit((ended, retried))
+    again = done(Held(retried.id, 1), closing=Closing.RETRIED, body=None, delay_ms=60_000)
+
+    verdicts = await world.store.plain.end((done(Held(ended.id, 1)), again))
+
+    rows = [await world.store.plain.get(ORG, task.id) for task in (ended, retried)]
+    assert verdicts == (Verdict.COMMITTED,) * 2
+    assert [row and (row.state, row.closing) for row in rows] == [
+        (None, Closing.RESULT),
+        (TaskState.DELAYED, Closing.RETRIED),
+    ]
+    assert await world.attempts(ended.id) == [(1, Closing.RESULT)]
+    assert await world.attempts(retried.id) == [(1, Closing.RETRIED)]
+
+
 async def test_a_result_of_null_leaves_its_attempt_alone(
     world: World, worker: Worker, queue: str
 ) -> None:

@@ -131,6 +131,18 @@ async def test_a_step_that_is_over_takes_its_report_along(
     assert (await taken(world, worker, queue)).progress == (StepProgress("2", b"2"),)
 
 
+async def test_an_end_of_a_step_that_comes_late_takes_no_newer_report_along(
+    world: World, worker: Worker, queue: str, held: Held
+) -> None:
+    await world.store.progress.keep((report(worker, held, b"3", counter=3, step="1"),))
+
+    late = await world.store.progress.keep((report(worker, held, b"", counter=2, step="1"),))
+    await lost(world, held)
+
+    assert late == (Verdict.COMMITTED,)
+    assert (await taken(world, worker, queue)).progress == (StepProgress("1", b"3"),)
+
+
 async def test_a_report_of_a_task_that_is_over_is_removed(
     world: World, worker: Worker, queue: str, held: Held
 ) -> None:

@@ -1,5 +1,6 @@
 """Attempts that end without a result: what becomes of their tasks."""
 
+import msgspec
 import pytest
 
 from mainspring_engine.domain.changes import MarkTask
@@ -114,6 +115,52 @@ async def test_only_the_attempt_that_a_stream_carried_loses_its_lease(
     assert await session.world.store.lapse((handed,)) == (Verdict.STALE,)
 
     assert await expired(session.world, held) is None
+
+
+async def test_a_beat_of_another_attempt_keeps_no_lease(session: Session, worker: Worker) -> None:
+    held, store = await held_task(session, worker), session.world.store
+    await session.world.pass_time(6)
+
+    (answer,) = await store.renew((worker.renewal(Held(held.task_id, 2)),))
+    await session.world.pass_time(6)
+
+    assert answer.lost
+    found = await expired(session.world, held)
+    assert found is not None
+    assert not found.acknowledged
+
+
+async def test_of_several_attempts_those_that_a_stream_carried_are_acknowledged(
+    world: World, session: Session, worker: Worker
+) -> None:
+    other = await Session.opened(world)
+    carried, not_carried = [await held_task(one, worker) for one in (session, other)]
+    handed = Handed(held=carried, incarnation=worker.id, attach_number=1)
+
+    await world.store.acknowledge(
+        (handed, msgspec.structs.replace(handed, held=Held(not_carried.task_id, 2)))
+    )
+    await world.pass_time(11)
+
+    found = [await expired(world, held) for held in (carried, not_carried)]
+    assert [one and one.acknowledged for one in found] == [True, False]
+
+
+async def test_a_worker_takes_back_no_death_of_a_task_that_another_one_held(
+    world: World, session: Session, worker: Worker
+) -> None:
+    other, lister = await Session.opened(world), await Worker.attached(world)
+    died, returned = await held_task(session, worker), await held_task(other, lister)
+    await world.store.renew((worker.renewal(died),))
+    dead = Release(held=died, closing=Closing.EXPIRED, counts_death=True)
+    back = Release(held=returned, closing=Closing.RETURNED)
+    assert set(await world.store.release((dead, back))) == {Verdict.COMMITTED}
+    lister.attach_number += 1
+
+    await world.store.attach((lister.attach_row(died),))
+
+    ((task,),) = (await world.store.open_tasks((session.turn,))).values()
+    assert task.deaths == 1
 
 
 async def test_a_task_that_no_worker_keeps_rests_ever_longer_and_ends_with_its_lease(

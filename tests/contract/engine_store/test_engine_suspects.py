@@ -104,6 +104,24 @@ async def test_what_died_once_is_tried_with_all_others(tasks: Queue) -> None:
     assert len(await tasks.take()) == 3
 
 
+async def test_a_suspect_that_failed_is_tried_once_its_time_has_come(
+    world: World, tasks: Queue
+) -> None:
+    await tasks.suspects(1)
+    assert await tasks.tried() == 1
+    (taken,) = await tasks.take()
+    failed = PlainEnd(
+        held=taken.held, closing=Closing.RETRIED, delay_ms=2 * SUSPECT_TRIAL_MS, counts_failure=True
+    )
+    assert await world.store.plain.end((failed,)) == (Verdict.COMMITTED,)
+    await world.pass_time(SUSPECT_TRIAL_MS / 1000 + 1)
+
+    early = await tasks.tried()
+    await world.pass_time(SUSPECT_TRIAL_MS / 1000 + 1)
+
+    assert (early, await tasks.tried()) == (0, 1)
+
+
 async def test_sweeps_side_by_side_try_one(tasks: Queue) -> None:
     await tasks.suspects(3)
 

@@ -209,6 +209,7 @@ async def test_a_deleted_schedule_goes_when_its_last_slot_has(store: ScheduleSto
     gone = msgspec.structs.replace(held.schedule, deleted=True, next_ms=None, due_ms=NOW)
     assert await store.replace(gone)
 
+    assert await store.slot(ORG, slot(2).id) is None  # it is followed, and shown to nobody
     assert await store.forget(before_ms=0, limit=9) == 1  # the ended slot; the other is followed
     (held,) = await claim(store)
     closed = msgspec.structs.replace(slot(2), status="skipped", ended_ms=NOW)
@@ -217,3 +218,15 @@ async def test_a_deleted_schedule_goes_when_its_last_slot_has(store: ScheduleSto
     assert await store.forget(before_ms=0, limit=9) == 2
 
     assert await store.insert(due()) == due()
+
+
+async def test_a_deleted_schedule_stays_as_long_as_a_slot_of_it_is_open(
+    store: ScheduleStore,
+) -> None:
+    await store.insert(due())
+    await put(store, slot(1, "waiting", slot_ms=NOW))
+    (held,) = await claim(store)
+    gone = msgspec.structs.replace(held.schedule, deleted=True, next_ms=None, due_ms=None)
+    assert await store.replace(gone)
+
+    assert await store.forget(before_ms=0, limit=9) == 0
