@@ -118,6 +118,7 @@ async def test_a_message_is_known_by_its_id_and_by_its_key(session: Session) -> 
     assert by_id is not None
     assert (by_id.message_id, by_id.body_hash) == (accept.message_id, b"b" * 32)
     assert await inbox.known(session.id, IDS.uuid4(), "other") is None
+    assert await inbox.known(IDS.uuid4(), accept.message_id, "k") is None
 
 
 async def test_a_key_names_its_own_message_among_those_of_its_session(session: Session) -> None:

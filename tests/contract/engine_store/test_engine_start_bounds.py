@@ -6,8 +6,8 @@ import msgspec
 
 from mainspring_engine.domain.changes import Claim
 from mainspring_engine.domain.plain import NOT_BEGUN, START_BOUND, NewPlain, made_of
-from mainspring_engine.domain.rows import NOBODY, TaskState
-from mainspring_engine.ports.store import DueTimer
+from mainspring_engine.domain.rows import NOBODY, Closing, TaskState
+from mainspring_engine.ports.store import DueTimer, Release
 from mainspring_schema.plain import SubmitTask
 from mainspring_schema.tasks import PlainResult
 from tests.contract.engine_store.engine_worlds import IDS, Worker, World
@@ -79,6 +79,21 @@ async def test_a_task_that_was_taken_is_left_and_its_bound_is_forgotten(
     assert row is not None
     assert row.state is TaskState.LEASED
     assert await due(world, waiting) == []
+
+
+async def test_a_task_that_was_taken_and_came_back_is_not_ended(
+    world: World, worker: Worker, queue: str
+) -> None:
+    task = bounded(queue)
+    await world.store.plain.submit((task,))
+    (claimed,) = await worker.take(1, task.route)
+    await world.store.release((Release(held=claimed.held, closing=Closing.RETURNED),))
+
+    assert await world.store.plain.time_out((task.id,)) == ()
+
+    row = await world.store.plain.get(ORG, task.id)
+    assert row is not None
+    assert row.state is TaskState.READY
 
 
 async def test_a_repeat_sets_no_second_bound(world: World, queue: str) -> None:

@@ -7,7 +7,7 @@ from mainspring_engine.domain.changes import MarkTask
 from mainspring_engine.domain.loss import LOSS_RESTS_MS, needs_lane
 from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.rows import Closing, Effect, TaskState
-from mainspring_engine.ports.store import Handed, Release
+from mainspring_engine.ports.store import Handed, Release, Renewal
 from mainspring_schema.frames import Held, Verdict
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, close
 from tests.contract.engine_store.test_engine_store_time import ALL, expired, held_task
@@ -117,17 +117,58 @@ async def test_only_the_attempt_that_a_stream_carried_loses_its_lease(
     assert await expired(session.world, held) is None
 
 
-async def test_a_beat_of_another_attempt_keeps_no_lease(session: Session, worker: Worker) -> None:
-    held, store = await held_task(session, worker), session.world.store
-    await session.world.pass_time(6)
+@pytest.mark.parametrize("why", ["fence", "worker"])
+async def test_a_beat_of_another_attempt_keeps_no_lease(
+    world: World, session: Session, worker: Worker, why: str
+) -> None:
+    other = await Session.opened(world)
+    lost, kept = [await held_task(one, worker) for one in (session, other)]
+    beat = Renewal(
+        held=Held(lost.task_id, 2 if why == "fence" else 1),
+        incarnation=IDS.uuid7() if why == "worker" else worker.id,
+    )
+    await world.pass_time(6)
 
-    (answer,) = await store.renew((worker.renewal(Held(held.task_id, 2)),))
-    await session.world.pass_time(6)
+    answers = await world.store.renew((beat, worker.renewal(kept)))
+    await world.pass_time(6)
 
-    assert answer.lost
-    found = await expired(session.world, held)
+    assert [answer.lost for answer in answers] == [True, False]
+    found = await expired(world, lost)
     assert found is not None
     assert not found.acknowledged
+    assert await expired(world, kept) is None
+
+
+async def test_of_several_attempts_a_stream_ends_the_leases_of_those_it_carried(
+    world: World, session: Session, worker: Worker
+) -> None:
+    other = await Session.opened(world)
+    carried, not_carried = [await held_task(one, worker) for one in (session, other)]
+    handed = Handed(held=carried, incarnation=worker.id, attach_number=1)
+
+    lapsed = await world.store.lapse(
+        (handed, msgspec.structs.replace(handed, held=Held(not_carried.task_id, 2)))
+    )
+
+    await world.pass_time(1)
+    assert lapsed == (Verdict.COMMITTED, Verdict.STALE)
+    assert await expired(world, carried) is not None
+    assert await expired(world, not_carried) is None
+
+
+async def test_a_task_that_is_back_is_not_released_again_beside_another(
+    world: World, session: Session, worker: Worker
+) -> None:
+    other = await Session.opened(world)
+    back, held = [
+        Release(held=await held_task(one, worker), closing=Closing.RETURNED)
+        for one in (session, other)
+    ]
+    await world.store.release((back,))
+
+    assert await world.store.release((back, held)) == (Verdict.STALE, Verdict.COMMITTED)
+
+    assert await world.attempts(back.held.task_id) == [(1, Closing.RETURNED)]
 
 
 async def test_of_several_attempts_those_that_a_stream_carried_are_acknowledged(

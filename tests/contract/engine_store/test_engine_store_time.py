@@ -144,6 +144,20 @@ async def test_a_cancelled_call_does_not_start(session: Session, worker: Worker)
     assert await session.world.effect_state(session.turn, "tool:1:0") == 1
 
 
+async def test_of_several_effects_only_those_that_their_worker_holds_are_started(
+    session: Session, worker: Worker
+) -> None:
+    other = await Session.opened(session.world)
+    held, lost = [await held_task(one, worker, Effect.VERIFIABLE) for one in (session, other)]
+    asked = (worker.renewal(held), worker.renewal(Held(lost.task_id, 2)))
+
+    verdicts = await session.world.store.start(asked)
+
+    assert verdicts == (Verdict.COMMITTED, Verdict.STALE)
+    tasks = await session.world.store.open_tasks((session.turn, other.turn))
+    assert [task.started for (task,) in tasks.values()] == [True, False]
+
+
 @pytest.mark.parametrize("effect", [Effect.AT_MOST_ONCE, Effect.VERIFIABLE])
 async def test_no_second_attempt_starts_an_effect_again(
     session: Session, worker: Worker, queue: str, effect: Effect

@@ -150,6 +150,35 @@ async def test_a_slot_is_changed_in_all_that_may_change(store: ScheduleStore) ->
     assert await store.slot(OTHER_ORG, slot(1).id) is None
 
 
+async def test_a_change_of_a_slot_is_of_no_other(store: ScheduleStore) -> None:
+    await store.insert(due())
+    ended, other = slot(1, "waiting"), slot(2, "waiting", slot_ms=NOW + 1)
+    await put(store, ended, other)
+    assert await store.open_slots(SCHEDULE) == 2
+    changed = msgspec.structs.replace(ended, status="failed", ended_ms=NOW)
+    (held,) = await claim(store)
+
+    await store.commit([Write(schedule=held.schedule, slots=(changed,))])
+
+    assert await store.slot(ORG, other.id) == other
+    assert await store.open_slots(SCHEDULE) == 1
+
+
+async def test_a_slot_by_hand_is_added_to_a_schedule_that_is_there_and_ones_own(
+    store: ScheduleStore,
+) -> None:
+    await store.insert(due())
+    by_hand = slot(1, "waiting", origin="hand")
+
+    foreign = await store.add_slot(msgspec.structs.replace(by_hand, org_id=OTHER_ORG))
+    row = await known(store, due())
+    assert await store.replace(msgspec.structs.replace(row, deleted=True, next_ms=None))
+    late = await store.add_slot(by_hand)
+
+    assert foreign is late is None
+    assert await store.open_slots(SCHEDULE) == 0
+
+
 async def test_a_change_of_a_slot_that_is_gone_brings_none_back(store: ScheduleStore) -> None:
     await store.insert(due())
     (held,) = await claim(store)
@@ -228,5 +257,13 @@ async def test_a_deleted_schedule_stays_as_long_as_a_slot_of_it_is_open(
     (held,) = await claim(store)
     gone = msgspec.structs.replace(held.schedule, deleted=True, next_ms=None, due_ms=None)
     assert await store.replace(gone)
+
+    assert await store.forget(before_ms=0, limit=9) == 0
+
+
+async def test_a_deleted_schedule_that_is_still_looked_at_stays(store: ScheduleStore) -> None:
+    await store.insert(due())
+    row = await known(store, due())
+    assert await store.replace(msgspec.structs.replace(row, deleted=True, next_ms=None))
 
     assert await store.forget(before_ms=0, limit=9) == 0
