@@ -102,6 +102,19 @@ async def test_a_lost_attempt_can_say_nothing_any_more(
     assert (await taken(world, other, queue)).progress == (StepProgress("", b"6"),)
 
 
+async def test_a_worker_says_nothing_of_an_attempt_before_its_own(
+    world: World, worker: Worker, queue: str, held: Held
+) -> None:
+    await lost(world, held)
+    again = await taken(world, worker, queue)
+
+    said = await world.store.progress.keep((report(worker, held, b"late"),))
+    await lost(world, again.held)
+
+    assert said == (Verdict.STALE,)
+    assert (await taken(world, worker, queue)).progress == ()
+
+
 async def test_each_step_of_a_task_has_its_own_and_the_newest_come_first(
     world: World, worker: Worker, queue: str, held: Held
 ) -> None:

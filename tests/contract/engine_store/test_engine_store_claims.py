@@ -163,6 +163,18 @@ async def test_a_listed_task_that_is_held_no_more_is_lost(session: Session, work
     assert set(reply.lost) == {gone, other}
 
 
+async def test_of_listed_tasks_those_that_are_held_are_kept_and_the_others_lost(
+    session: Session, worker: Worker
+) -> None:
+    task = session.task(claim=worker.claim)
+    await session.start_turn(task)
+    held, gone = Held(task.id, 1), Held(IDS.uuid7(), 1)
+
+    (reply,) = await session.world.store.attach((worker.attach_row(held, gone),))
+
+    assert (reply.lost, reply.released) == ((gone,), 0)
+
+
 async def test_attaching_tells_what_is_to_be_cancelled(session: Session, worker: Worker) -> None:
     task = session.task(claim=worker.claim)
     await session.start_turn(task)
