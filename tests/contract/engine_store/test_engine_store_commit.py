@@ -207,6 +207,32 @@ async def test_the_next_turn_starts_in_the_commit_that_ends_one(session: Session
     assert (view.workflow.id, view.workflow.ordinal) == (following.id, 2)
 
 
+@pytest.mark.parametrize("conflicts", [False, True])
+async def test_turns_that_go_on_in_one_flight_keep_each_its_own_state(
+    world: World, session: Session, conflicts: bool
+) -> None:
+    stale = (session.changes(),) if conflicts else ()
+    await session.commit(session.changes())
+    sessions = [await Session.opened(world) for _ in range(3)]
+    for one in sessions:
+        await one.start_turn()
+    states = [b"1", b"2", b"3"]
+
+    replies = await world.store.commit(
+        tuple(
+            one.changes(workflows=(one.workflow(state=state),))
+            for one, state in zip(sessions, states, strict=True)
+        )
+        + stale
+    )
+
+    verdicts = [Verdict.COMMITTED] * 3 + [Verdict.CONFLICT] * len(stale)
+    assert [reply.verdict for reply in replies] == verdicts
+    views = await world.store.load(tuple(one.id for one in sessions))
+    turns = [views[one.id].workflow for one in sessions]
+    assert [turn and (turn.rev, turn.state) for turn in turns] == [(2, state) for state in states]
+
+
 async def test_a_broken_item_alone_is_left_out(world: World, worker: Worker) -> None:
     sessions = [await Session.opened(world) for _ in range(4)]
     flight = [
