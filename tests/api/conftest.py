@@ -8,6 +8,7 @@ from litestar import Litestar
 
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.looking import engine_monitor
+from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.adapters.keys import EnvironmentKeys
 from mainspring_api.adapters.memory.store import MemoryStore, organization_of
@@ -89,6 +90,18 @@ def app(services: Services) -> Litestar:
 async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     async with inside(app) as client:
         yield client
+
+
+@pytest.fixture
+async def live(app: Litestar, services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a server that listens."""
+    server = HttpServer(app, "127.0.0.1", 0)
+    await server.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
+        yield client
+        services.hub.drain()
+        services.monitor.drain()
+    await server.stop()
 
 
 def inside(app: Litestar) -> httpx.AsyncClient:

@@ -1,13 +1,10 @@
 """Streams through a channel: they show nothing more to who may not read any more."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
 
-from mainspring_api.adapters.http.app import application
-from mainspring_api.adapters.http.server import HttpServer
-from mainspring_api.adapters.http.services import Services
 from mainspring_api.usecases.stream import session_stream
 from tests.api.backend import Backend
 from tests.api.test_resources import made_agent
@@ -15,16 +12,6 @@ from tests.api.test_runtime_tokens import Door, opened
 from tests.api.watcher import Opened, uuid_of
 
 pytestmark = pytest.mark.enable_socket
-
-
-@pytest.fixture
-async def live(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    server = HttpServer(application(services), "127.0.0.1", 0)
-    await server.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
-        yield client
-        services.hub.drain()
-    await server.stop()
 
 
 @pytest.fixture

@@ -1,21 +1,10 @@
 """What callers of one channel do beside each other."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
-from mainspring_api.adapters.http.app import application
-from mainspring_api.adapters.http.services import Services
-from tests.api.conftest import inside
 from tests.api.test_resources import made_agent
 from tests.api.test_runtime_tokens import Door, opened
-
-
-@pytest.fixture
-async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    async with inside(application(services)) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
 """The live monitor of the durable engine: looks shared by all who watch."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from mainspring_api.adapters.http.app import application
-from mainspring_api.adapters.http.server import HttpServer
-from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.limits import MONITOR_LOOK_S, MONITOR_STREAMS_MAX, SSE_CYCLE_S
 from mainspring_api.usecases.monitor import Look, Monitor, MonitorStream
 from mainspring_kernel.clock import ManualClock
@@ -208,16 +204,6 @@ async def test_watchers_are_bounded(engine: Engine) -> None:
 
 
 # ── over a socket ───────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-async def live(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    server = HttpServer(application(services), "127.0.0.1", 0)
-    await server.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
-        yield client
-        services.monitor.drain()
-    await server.stop()
 
 
 @pytest.mark.enable_socket

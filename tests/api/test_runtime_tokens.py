@@ -1,6 +1,5 @@
 """Runtime tokens of a channel: for one user, for a time, and no longer than what they hang on."""
 
-from collections.abc import AsyncIterator
 from typing import NamedTuple, cast
 
 import httpx
@@ -46,12 +45,6 @@ def clock() -> ManualClock:
 @pytest.fixture
 def services(services: Services, clock: ManualClock) -> Services:
     return msgspec.structs.replace(services, clock=clock)
-
-
-@pytest.fixture
-async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    async with inside(application(services)) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """The stream on the live application, with a bus that may lose what it likes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from mainspring_api.adapters.http.app import application
-from mainspring_api.adapters.http.server import HttpServer
 from mainspring_api.adapters.http.services import Services
 from mainspring_api.domain.limits import SSE_QUEUE_FRAMES_MAX, SSE_STREAMS_PER_SESSION_MAX
 from mainspring_api.usecases.stream import hub
@@ -16,16 +13,6 @@ from mainspring_kernel.ids import OrgId, SessionId
 from tests.api.backend import Backend
 from tests.api.test_resources import V1, made_session
 from tests.api.watcher import PATIENCE_S, data_of, positions, uuid_of, watching
-
-
-@pytest.fixture
-async def live(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    server = HttpServer(application(services), "127.0.0.1", 0)
-    await server.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
-        yield client
-        services.hub.drain()
-    await server.stop()
 
 
 @pytest.fixture

@@ -1,30 +1,15 @@
 """A workflow's history as a stream that ends with it."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 
 from mainspring import Client
-from mainspring_api.adapters.http.app import application
-from mainspring_api.adapters.http.server import HttpServer
-from mainspring_api.adapters.http.services import Services
 from mainspring_kernel.ids import Prefix, from_wire
 from tests.api.backend import Backend
 from tests.api.test_workflows import UNKNOWN, URL, started
 from tests.api.watcher import Opened
 
 pytestmark = pytest.mark.enable_socket
-
-
-@pytest.fixture
-async def live(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    server = HttpServer(application(services), "127.0.0.1", 0)
-    await server.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=10) as client:
-        yield client
-        services.hub.drain()
-    await server.stop()
 
 
 def end(backend: Backend, id_: str) -> None:
