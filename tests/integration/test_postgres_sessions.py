@@ -5,15 +5,10 @@ from pathlib import Path
 import pytest
 
 from mainspring_kernel.errors import Unavailable
-from mainspring_postgres import Database, Options, Query
+from mainspring_postgres import Database
 from mainspring_testkit.fixtures import database_suffix
 from mainspring_testkit.servers import PostgresServer, free_port
-
-ISOLATION = Query(name="test", purpose="A test's own.", sql="show transaction_isolation")
-
-
-def options(url: str, start_s: float = 5) -> Options:
-    return Options(url=url, application_name="test", durability_required=False, start_s=start_s)
+from tests.integration.test_postgres_library import options, query
 
 
 async def test_a_session_reads_what_others_committed_whatever_the_database_prefers(
@@ -23,7 +18,7 @@ async def test_a_session_reads_what_others_committed_whatever_the_database_prefe
     postgres.sql(f'create database "{name}"')
     postgres.sql(f"alter database \"{name}\" set default_transaction_isolation = 'serializable'")
     database = await Database.open(options(postgres.url(name)))
-    shown = await database.fetchval_as(str, ISOLATION)
+    shown = await database.fetchval_as(str, query("show transaction_isolation"))
     await database.close()
     postgres.sql(f'drop database "{name}" with (force)')
 

@@ -139,21 +139,25 @@ async def test_a_beat_of_another_attempt_keeps_no_lease(
     assert await expired(world, kept) is None
 
 
-async def test_of_several_attempts_a_stream_ends_the_leases_of_those_it_carried(
-    world: World, session: Session, worker: Worker
-) -> None:
+async def handed_beside(world: World, session: Session, worker: Worker) -> tuple[Handed, Handed]:
+    """What a stream carried, and beside it another attempt than the one that is held."""
     other = await Session.opened(world)
     carried, not_carried = [await held_task(one, worker) for one in (session, other)]
     handed = Handed(held=carried, incarnation=worker.id, attach_number=1)
+    return handed, msgspec.structs.replace(handed, held=Held(not_carried.task_id, 2))
 
-    lapsed = await world.store.lapse(
-        (handed, msgspec.structs.replace(handed, held=Held(not_carried.task_id, 2)))
-    )
+
+async def test_of_several_attempts_a_stream_ends_the_leases_of_those_it_carried(
+    world: World, session: Session, worker: Worker
+) -> None:
+    carried, not_carried = await handed_beside(world, session, worker)
+
+    lapsed = await world.store.lapse((carried, not_carried))
 
     await world.pass_time(1)
     assert lapsed == (Verdict.COMMITTED, Verdict.STALE)
-    assert await expired(world, carried) is not None
-    assert await expired(world, not_carried) is None
+    assert await expired(world, carried.held) is not None
+    assert await expired(world, not_carried.held) is None
 
 
 async def test_a_task_that_is_back_is_not_released_again_beside_another(
@@ -174,16 +178,12 @@ async def test_a_task_that_is_back_is_not_released_again_beside_another(
 async def test_of_several_attempts_those_that_a_stream_carried_are_acknowledged(
     world: World, session: Session, worker: Worker
 ) -> None:
-    other = await Session.opened(world)
-    carried, not_carried = [await held_task(one, worker) for one in (session, other)]
-    handed = Handed(held=carried, incarnation=worker.id, attach_number=1)
+    handed = await handed_beside(world, session, worker)
 
-    await world.store.acknowledge(
-        (handed, msgspec.structs.replace(handed, held=Held(not_carried.task_id, 2)))
-    )
+    await world.store.acknowledge(handed)
     await world.pass_time(11)
 
-    found = [await expired(world, held) for held in (carried, not_carried)]
+    found = [await expired(world, one.held) for one in handed]
     assert [one and one.acknowledged for one in found] == [True, False]
 
 
