@@ -316,18 +316,10 @@ class EventView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: list[str] | None = None
 
 
-class StreamedEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StreamedEvent(EventView, frozen=True, kw_only=True, omit_defaults=True):
     """An event, or a piece of a text that is being written, which has no `sequence`."""
 
-    id: str
-    type: str
-    ts: str
-    session_id: str
-    sequence: int | UnsetType = UNSET
-    context: EventContext
-    data: object
-    metadata: Json | None = None
-    tags: list[str] | None = None
+    sequence: int | UnsetType = UNSET  # pyright: ignore[reportIncompatibleVariableOverride] -- for the document only
 
 
 class StreamConnected(Struct, frozen=True, kw_only=True):
