@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 _AND: Final = re.compile(r",(?=[a-z]+://)")
-_PLACE: Final = re.compile(r"([^/?#]*)(.*)", re.DOTALL)
+_END: Final = re.compile(r"[/?#]")
 
 
 def host_of(url: str) -> str:
@@ -37,8 +37,8 @@ def nats_servers(text: str) -> NatsServers:
         named, at, place = rest.rpartition("@")
         if at and named not in who:
             who.append(named)
-        found = _PLACE.fullmatch(place)
-        hosts, path = found.groups() if found else (place, "")
+        hosts = _END.split(place, maxsplit=1)[0]
+        path = place.removeprefix(hosts)
         urls += [f"{scheme}://{host.strip()}{path}" for host in hosts.split(",")]
     if len(who) > 1:
         message = "two users"
