@@ -1,8 +1,7 @@
 """Images that tools give. Pure."""
 
 from base64 import b64decode
-from binascii import Error
-from typing import Final
+from typing import Final, NamedTuple
 
 from mainspring_schema.messages import ImagePart, Json
 
@@ -15,17 +14,27 @@ _SIGNATURES: Final = (
 _SIGNATURE_BYTES: Final = 12
 
 
-def read(base64: str) -> ImagePart | None:
-    """The image, with the type that its bytes say; None for what not every provider reads.
+class Picture(NamedTuple):
+    """An image with the type that its bytes say."""
+
+    part: ImagePart
+    media_type: str
+    content: bytes
+
+
+def read(base64: str) -> Picture | None:
+    """None for what not every provider reads.
 
     A result stands in its session for good: an image that is refused would fail each later turn.
     """
     try:
         content = b64decode(base64, validate=True)
-    except (Error, ValueError):
+    except ValueError:
         return None
     media_type = media_type_of(content)
-    return None if media_type is None else ImagePart(base64=base64, media_type=media_type)
+    if media_type is None:
+        return None
+    return Picture(ImagePart(base64=base64, media_type=media_type), media_type, content)
 
 
 def media_type_of(content: bytes) -> str | None:

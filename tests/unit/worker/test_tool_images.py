@@ -26,9 +26,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def image(size: int = 100, sign: bytes = PNG) -> ImagePart:
-    part = read(b64encode(sign.ljust(size, b"\0")).decode())
-    assert part is not None
-    return part
+    picture = read(b64encode(sign.ljust(size, b"\0")).decode())
+    assert picture is not None
+    return picture.part
 
 
 def giving(result: object, *images: ImagePart) -> Body:
@@ -52,6 +52,14 @@ async def test_images_come_beside_the_result() -> None:
     result = await told(first, second)
 
     assert (result.result, result.images) == ("drawn", (first, second))
+
+
+async def test_what_not_every_provider_reads_is_not_shown_whoever_brings_it() -> None:
+    drawing = ImagePart(base64=b64encode(b"<svg></svg> and more").decode(), media_type="image/png")
+
+    result = await told(image(), drawing, ImagePart(base64="*"), ImagePart(url="https://x"))
+
+    assert (result.result, result.images) == ("drawn", (image(),))
 
 
 async def test_an_image_without_room_is_a_file_and_the_model_reads_where() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from base64 import b64decode
 from typing import Final
 
 import msgspec
@@ -22,7 +21,7 @@ from mainspring_worker.ports.files import SessionFiles
 from mainspring_workstream.attempt import Attempt, HandedBack, Stop
 from mainspring_workstream.configs import Configs, ConfigUnusable
 from mainspring_workstream.overweight import is_sendable, writable
-from mainspring_workstream.pictures import named
+from mainspring_workstream.pictures import named, read
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -64,19 +63,24 @@ class Outputs:
     async def _with_images(
         self, attempt: Attempt, payload: ToolTask, result: ToolResult
     ) -> ToolResult:
-        """Those that fit into an event; of each other one the model reads where it is."""
+        """Those that fit into an event; of each other one the model reads where it is.
+
+        What not every provider reads is named in the result, and no more.
+        """
         shown, room = list[ImagePart](), TOOL_IMAGES_BYTES_MAX
         others = list[Json]()
         for place, image in enumerate(result.images, 1):
             encoded = image.base64 or ""
+            if (picture := read(encoded)) is None:
+                continue
             if len(encoded) <= room:
-                shown.append(image)
+                shown.append(picture.part)
                 room -= len(encoded)
                 continue
-            content, kind = b64decode(encoded), image.media_type or "image/png"
-            name = f"-{place}.{kind.removeprefix('image/')}"
-            at = await self._keep(attempt, payload, content, name)
-            others.append(unshown(place, named(kind, len(content)), kept_at=at))
+            name = f"-{place}.{picture.media_type.removeprefix('image/')}"
+            at = await self._keep(attempt, payload, picture.content, name)
+            what = named(picture.media_type, len(picture.content))
+            others.append(unshown(place, what, kept_at=at))
         told = {"result": result.result, "images_not_shown": others} if others else result.result
         return msgspec.structs.replace(result, result=told, images=tuple(shown))
 

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from mainspring_schema.limits import MCP_CALL_S_DEFAULT, MCP_TOOLS_PER_SERVER_MAX
 from mainspring_schema.mcp import McpServer, ServedTool
-from mainspring_schema.messages import Json
+from mainspring_schema.messages import ImagePart, Json
 from mainspring_worker.adapters.builtin_tools.web.connecting import (
     Connector,
     Refused,
@@ -39,7 +39,7 @@ from mainspring_worker.adapters.mcp.telling import telling
 from mainspring_worker.adapters.mcp.text import shown
 from mainspring_worker.adapters.mcp.web import http_client
 from mainspring_worker.ports.servers import QUIETLY, Fault, Manner, Reached, Served, ServerFailed
-from mainspring_workstream.pictures import named, read
+from mainspring_workstream.pictures import named
 
 Connect = Callable[[], AbstractAsyncContextManager[Client]]
 _KEY: Final = "mainspring.dev/idempotency-key"
@@ -172,8 +172,11 @@ def _result(answer: CallToolResult) -> Served:
     structured = cast("object", answer.structured_content)
     if structured is not None and not answer.is_error:
         result = structured if plain else {"content": parts, "structured": structured}
-    pictures = (read(block.data) for block in answer.content if isinstance(block, Image))
-    images = tuple(picture for picture in pictures if picture is not None)
+    images = tuple(
+        ImagePart(base64=block.data, media_type=block.mime_type)
+        for block in answer.content
+        if isinstance(block, Image)
+    )
     return Served(result=result, failed=answer.is_error, images=images)
 
 
