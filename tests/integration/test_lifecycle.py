@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from mainspring_kernel.limits import OPEN_FILES_MAX
+
 SERVICE = """
-import asyncio, os, signal, sys
+import asyncio, os, resource, signal, sys
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.settings import Bind, ProcessSettings
 from mainspring_kernel.errors import Unavailable
@@ -36,6 +39,8 @@ async def start(settings, service):
         pass
     service.stack.push_async_callback(closing, settings.mode)
     match settings.mode:
+        case "files":
+            print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)
         case "unavailable":
             raise Unavailable("Postgres is away")
         case "bug":
@@ -57,6 +62,8 @@ class Lingering:
 if os.environ.get("MAINSPRING_MODE") == "lingers":
     sys.lingering = Lingering()
 lifecycle.limits.DRAIN_S = 0.2
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
 sys.exit(run_service("test", Settings, start, os.environ, sys.argv[1:]))
 """
 
@@ -116,6 +123,17 @@ async def launch() -> AsyncIterator[Launch]:
 
 def messages(lines: list[str]) -> list[object]:
     return [json.loads(line)["message"] for line in lines]
+
+
+async def test_a_service_may_open_as_many_files_as_the_machine_allows(launch: Launch) -> None:
+    process = await launch(MODE="files")
+
+    allowed = int(await process.line())
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert allowed == (
+        OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

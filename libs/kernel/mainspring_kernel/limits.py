@@ -150,6 +150,8 @@ SYNC_WAIT_S: Final = 26.0
 
 CONFIG_CACHE_ENTRIES_MAX: Final = 1_000
 """Folded agents per process; many sessions share one."""
+OPEN_FILES_MAX: Final = 65_536
+"""That a process allows itself, where the machine does: several times its streams and workers."""
 CONTEXT_CACHE_BYTES_MAX: Final = 256 * MIB
 """Folded conversations per worker."""
 GC_THRESHOLDS: Final = (20_000, 20, 50)

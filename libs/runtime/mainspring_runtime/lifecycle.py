@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from mainspring_kernel import limits
 from mainspring_kernel.errors import MainspringError
 from mainspring_runtime import logs, watching
+from mainspring_runtime.open_files import open_files
 from mainspring_runtime.settings import ProcessSettings, SettingsError, load
 from mainspring_runtime.telemetry import OFF, Telemetry, open_telemetry
 
@@ -104,6 +105,7 @@ def run_service(
             sys.stderr.write(f"{name}: {problem}\n")
         return EXIT_SETTINGS
     logs.configure(name, settings.log_level)
+    open_files()
     telemetry = open_telemetry(name, settings)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -28,6 +28,7 @@ from mainspring_api.adapters.rpc.schedules import RpcSchedules
 from mainspring_api.adapters.rpc.session import SessionServicer
 from mainspring_api.adapters.spans import RecordedPosts
 from mainspring_api.adapters.vault import KEY_CHARS_MIN, EnvelopeVault
+from mainspring_api.domain.limits import SSE_STREAMS_MAX
 from mainspring_api.usecases import overlooked, resealing, upkeep
 from mainspring_api.usecases.configuration import Configurations
 from mainspring_api.usecases.credentials import StoredCredentials
@@ -53,6 +54,7 @@ from mainspring_rpc import (
 from mainspring_rpc import Service as InnerService
 from mainspring_runtime.lifecycle import Service, run_service
 from mainspring_runtime.listeners import Listeners
+from mainspring_runtime.open_files import open_files
 from mainspring_runtime.server_urls import PORT_MAX
 from mainspring_runtime.settings import (
     Address,
@@ -130,7 +132,7 @@ async def start(settings: ApiSettings, service: Service) -> None:
         operator=operator,
         log=log,
         schedules=schedules,
-        hub=Hub(log, BusFeed(bus), clock, draws),
+        hub=Hub(log, BusFeed(bus), clock, draws, streams_max()),
         endings=endings,
         monitor=engine_monitor(operator, gates, clock, draws),
         configurations=Configurations(store, operator, registry, ids),
@@ -143,6 +145,11 @@ async def start(settings: ApiSettings, service: Service) -> None:
         spans=RecordedPosts(service.telemetry),
     )
     await _open_doors(settings, services, service)
+
+
+def streams_max() -> int:
+    """Half of the files are for other calls, so that whoever is refused can be told."""
+    return min(SSE_STREAMS_MAX, open_files() // 2)
 
 
 async def _open_doors(settings: ApiSettings, services: Services, service: Service) -> None:

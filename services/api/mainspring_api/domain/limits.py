@@ -170,7 +170,7 @@ SSE_CYCLE_RETRY_MS: Final = 100
 SSE_QUEUE_FRAMES_MAX: Final = 1000
 """Frames waiting for one slow client; above it, it reads from its cursor again."""
 SSE_STREAMS_MAX: Final = 10_000
-"""Open streams of one process; the next gets 429."""
+"""Open streams of one process, where it may have twice as many files open; the next gets 429."""
 SSE_STREAMS_PER_SESSION_MAX: Final = 12
 """Browsers open six per host; two people with all tabs fit."""
 SSE_STREAMS_PER_ORG_MAX: Final = 1000

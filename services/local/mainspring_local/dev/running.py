@@ -15,6 +15,7 @@ from mainspring_local.errors import BadEnvironment, StartProblem
 from mainspring_local.home import Home
 from mainspring_runtime import logs
 from mainspring_runtime.lifecycle import Service
+from mainspring_runtime.open_files import open_files
 from mainspring_runtime.settings import ProcessSettings, SettingsError, load
 from mainspring_runtime.telemetry import open_telemetry
 from mainspring_runtime.watching import open_metrics
@@ -42,6 +43,7 @@ async def run(settings: Settings, home: Home, console: Console, stay: Stay) -> i
     process = process_settings(settings, home)
     file = LogFile(home.logs / f"{NAME}.log")
     logs.configure(NAME, process.log_level, LogLines(file, console))
+    open_files()
     telemetry = open_telemetry(NAME, process)
     service = Service(NAME, telemetry)
     try:

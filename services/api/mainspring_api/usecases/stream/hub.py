@@ -31,11 +31,14 @@ _log = logging.getLogger(__name__)
 class Hub:
     """Make it once per process; `run` is its loop, `drain` tells all clients to come again."""
 
-    def __init__(self, log: Log, feed: Feed, clock: Clock, draws: Draws) -> None:
+    def __init__(
+        self, log: Log, feed: Feed, clock: Clock, draws: Draws, streams_max: int = SSE_STREAMS_MAX
+    ) -> None:
         self.log = log
         self.clock = clock
         self.draws = draws
         self.feed = feed
+        self.streams_max = streams_max
         self._followers: dict[SessionId, Follower] = {}
         self._starting: dict[SessionId, asyncio.Task[None]] = {}
         self._per_org: Counter[OrgId] = Counter()
@@ -99,8 +102,8 @@ class Hub:
         if self._per_org[org_id] >= SSE_STREAMS_PER_ORG_MAX:
             message = f"at most {SSE_STREAMS_PER_ORG_MAX} streams per organization"
             raise TooManyRequests(message, retry_after_s=5)
-        if self.streams >= SSE_STREAMS_MAX:
-            message = f"at most {SSE_STREAMS_MAX} streams at this server"
+        if self.streams >= self.streams_max:
+            message = f"at most {self.streams_max} streams at this server"
             raise TooManyRequests(message, retry_after_s=5)
 
     # ── the loop ────────────────────────────────────────────────────────────────────────────
