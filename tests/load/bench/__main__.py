@@ -16,6 +16,7 @@ import msgspec
 from mainspring_kernel.errors import MainspringError
 from mainspring_local.environment import project_root
 from mainspring_local.errors import StartProblem
+from mainspring_runtime.open_files import open_files
 from tests.load.bench import arguments, compare, page, report
 from tests.load.bench.arguments import Arguments, Comparison
 from tests.load.bench.conduct import conduct
@@ -72,6 +73,7 @@ async def in_rounds(parsed: Arguments, folder: Path) -> Report:
 def measured(parsed: Arguments) -> int:
     folder = Path(tempfile.mkdtemp(prefix="mainspring-bench-"))
     began = time.monotonic()
+    open_files()  # as well of its clients, each of which may be a thousand workers
     try:
         if parsed.peers:
             bring_packages()

@@ -3,7 +3,7 @@
 import argparse
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -67,7 +67,10 @@ def parser() -> argparse.ArgumentParser:
         epilog=f"scenarios:\n{told}\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all but soak by default")
+    top.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", type=_one_of("scenario", SCENARIOS),
+        help="all that are short by default",
+    )  # fmt: skip
     top.add_argument(
         "--peers",
         action="store_const",
@@ -92,7 +95,10 @@ def peers_parser() -> argparse.ArgumentParser:
         prog="./task bench peers",
         description="The same work through us and through others, on this machine, one by one.",
     )
-    top.add_argument("peers", nargs="*", metavar="PEER", help=f"all of {', '.join(NAMES)}")
+    top.add_argument(
+        "peers", nargs="*", metavar="PEER", type=_one_of("peer", NAMES),
+        help=f"all of {', '.join(NAMES)}",
+    )  # fmt: skip
     _add_rounds(top)
     _add_reports(top)
     top.add_argument("--quick", action="store_true", help="shorter windows, rougher figures")
@@ -111,6 +117,16 @@ def _new_file(text: str) -> Path:
         message = f"{text} cannot be written"
         raise argparse.ArgumentTypeError(message)
     return path
+
+
+def _one_of(what: str, names: Collection[str]) -> Callable[[str], str]:
+    def known(text: str) -> str:
+        if text not in names:
+            message = f"there is no {what} {text}; there are {', '.join(names)}"
+            raise argparse.ArgumentTypeError(message)
+        return text
+
+    return known
 
 
 def _above_zero(text: str) -> float:

@@ -16,7 +16,7 @@ from tests.load.bench.crew import BenchFailed
 from tests.load.bench.gathered import Gathered
 from tests.load.bench.ground import Ground, OwnStack, ground
 from tests.load.bench.live import Progress
-from tests.load.bench.peers.course import peers, require_known
+from tests.load.bench.peers.course import peers
 from tests.load.bench.peers.ratios import ratios
 from tests.load.bench.plan import Plan
 from tests.load.bench.report import Report, number
@@ -46,7 +46,6 @@ class Course(Struct, frozen=True, kw_only=True):
 
 def course_of(parsed: Arguments) -> Course:
     """Raises BenchFailed for what cannot be done."""
-    require_known(parsed.peers)
     if parsed.peers and parsed.target:
         msg = "peers are measured beside a stack of this machine's own, without --target"
         raise BenchFailed(msg)

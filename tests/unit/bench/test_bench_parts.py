@@ -56,9 +56,12 @@ def test_scenarios_go_in_their_own_order_whatever_order_is_asked() -> None:
     assert list(chosen(["dispatch", "turns"], own=True, database=True)) == ["turns", "dispatch"]
 
 
-def test_a_scenario_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(BenchFailed, match="c2"):
-        chosen(["turns", "c2"], own=True, database=True)
+def test_a_scenario_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["turns", "c2"])
+
+    assert ended.value.code == 2
+    assert "there is no scenario c2; there are limits" in capsys.readouterr().err
 
 
 def test_a_bench_that_names_none_has_all_but_the_long_ones() -> None:

@@ -133,6 +133,9 @@ def test_peers_are_not_measured_beside_a_stack_elsewhere() -> None:
         conduct.course_of(arguments.parse(["--peers", "--target", "http://127.0.0.1:9000"]))
 
 
-def test_a_peer_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(BenchFailed, match="celery"):
-        course.require_known(["dbos", "celery"])
+def test_a_peer_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        arguments.parse_peers(["dbos", "celery"])
+
+    assert ended.value.code == 2
+    assert "there is no peer celery; there are pgqueuer" in capsys.readouterr().err

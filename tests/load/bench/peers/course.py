@@ -23,7 +23,7 @@ from tests.load.bench.peers.drive import (
 )
 from tests.load.bench.peers.driver import Place
 from tests.load.bench.peers.driving import Driving
-from tests.load.bench.peers.ratios import NAMES, key_of
+from tests.load.bench.peers.ratios import key_of
 from tests.load.bench.peers.servers import LeftOut
 from tests.load.bench.peers.traits import TRAITS
 from tests.load.bench.plan import Plan
@@ -32,14 +32,6 @@ SECONDS_MAX: Final = 60.0
 """Of one peer; what it had found by then is kept."""
 MANY: Final = 32
 STEPS: Final = 3
-
-
-def require_known(names: Sequence[str]) -> None:
-    """Raises BenchFailed."""
-    unknown = [name for name in names if name not in NAMES]
-    if unknown:
-        msg = f"there is no peer {', '.join(unknown)}; there are {', '.join(NAMES)}"
-        raise BenchFailed(msg)
 
 
 def bring_packages() -> None:
