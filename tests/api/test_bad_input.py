@@ -289,8 +289,8 @@ async def test_an_unknown_route_is_a_problem_too(client: httpx.AsyncClient, path
 async def test_an_unknown_method_says_which_there_are(client: httpx.AsyncClient) -> None:
     answer = await client.put(f"{V1}/agents")
 
-    assert answer.status_code == 405
-    assert answer.json()["code"] == "method_not_allowed"
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
 
 
 @pytest.mark.parametrize(

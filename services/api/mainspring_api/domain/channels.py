@@ -19,13 +19,15 @@ SHOWN_CHARS = 14
 
 
 class Channel(Record, frozen=True, kw_only=True):
-    """Its owner is the agent. `delegates_approvals`: callers decide about tool calls themselves."""
+    """Its owner is the agent. What it delegates its callers decide: about tool calls
+    (`delegates_approvals`), about the model of a message and its work (`delegates_controls`)."""
 
     kind: ClassVar[str] = "endpoint"
 
     name: str
     enabled: bool = True
     delegates_approvals: bool = False
+    delegates_controls: bool = False
 
     @property
     def agent_id(self) -> AgentId:

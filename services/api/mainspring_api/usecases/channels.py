@@ -24,6 +24,14 @@ from mainspring_kernel.errors import NotFound, PermissionDenied, Unauthenticated
 from mainspring_kernel.ids import Ids, Prefix, SessionId, from_wire, to_wire
 
 
+class Wish(NamedTuple):
+    """How a channel shall be."""
+
+    name: str
+    delegates_approvals: bool
+    delegates_controls: bool
+
+
 class Minted(NamedTuple):
     """A key as it is shown this once."""
 
@@ -51,11 +59,9 @@ class Caller(NamedTuple):
     has_token: bool
 
 
-async def make(
-    tx: Transaction, ref: str, name: str, *, delegates_approvals: bool, ids: Ids, now_ms: int
-) -> Channel:
+async def make(tx: Transaction, agent_ref: str, wish: Wish, *, ids: Ids, now_ms: int) -> Channel:
     """Raises NotFound, ValidationFailed when there are too many."""
-    agent = await agents.get(tx, ref, lock=True)
+    agent = await agents.get(tx, agent_ref, lock=True)
     if await tx.count_records(Channel, agent.id) >= CHANNELS_MAX:
         msg = f"an agent has at most {CHANNELS_MAX} channels"
         raise ValidationFailed(msg)
@@ -63,8 +69,9 @@ async def make(
         org_id=agent.org_id,
         id=ids.uuid7(),
         owner_id=agent.id,
-        name=name,
-        delegates_approvals=delegates_approvals,
+        name=wish.name,
+        delegates_approvals=wish.delegates_approvals,
+        delegates_controls=wish.delegates_controls,
         created_ms=now_ms,
         updated_ms=now_ms,
     )
