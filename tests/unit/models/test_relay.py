@@ -18,8 +18,23 @@ async def test_the_first_answer_is_the_call_that_the_message_names() -> None:
 
 
 async def test_the_second_answer_is_its_result() -> None:
-    answer = await done(Relay(), request(said(CALL), answered("bash"), returned("bash", "built")))
+    reply = returned("bash", "built")
 
+    answer = await done(Relay(), request(said(CALL), answered("bash"), reply, iteration=2))
+
+    assert answer == Done(text="built", finish_reason="stop")
+
+
+async def test_a_turn_in_place_of_one_that_died_calls_again_and_answers_with_the_new_result() -> (
+    None
+):
+    before = (said(CALL), answered("bash"), returned("bash", "the turn failed", "cancelled"))
+
+    asked = await done(Relay(), request(*before))
+    again = (*before, answered("bash"), returned("bash", "built"))
+    answer = await done(Relay(), request(*again, iteration=2))
+
+    assert [call.name for call in asked.tool_calls] == ["bash"]
     assert answer == Done(text="built", finish_reason="stop")
 
 
@@ -27,7 +42,7 @@ async def test_the_second_answer_is_its_result() -> None:
 async def test_a_call_without_success_fails_and_says_why(status: ToolStatus) -> None:
     reply = returned("bash", "no room", status)
 
-    refused = await failure(Relay(), request(said(CALL), answered("bash"), reply))
+    refused = await failure(Relay(), request(said(CALL), answered("bash"), reply, iteration=2))
 
     assert (refused.failure.error_class, refused.failure.code) == (
         "invalid_request",

@@ -1,7 +1,8 @@
 """The relay: no model, but what makes a background call a turn like any other.
 
-Its first answer asks for the call that the session's message names, its second is what came of it.
-A call without success fails the turn, so that whoever looks at the task sees it failed.
+Its first answer of a turn asks for the call that the session's message names, its second is what
+came of it. A call without success fails the turn, so that whoever looks at the task sees it failed;
+a turn that is begun in its place calls again.
 """
 
 from collections.abc import AsyncGenerator
@@ -30,10 +31,11 @@ class Relay:
     """The driver `relay`."""
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem, None]:
-        reply = next((one for one in request.messages if isinstance(one, ToolReply)), None)
-        if reply is None:
+        replies = [one for one in request.messages if isinstance(one, ToolReply)]
+        if request.iteration == 1 or not replies:
             yield Done(tool_calls=(_asked(request),), finish_reason="tool_call")
             return
+        reply = replies[-1]
         if reply.status != "success":
             raise failure(Kind.CALL_FAILED, reply.text)
         text = reply.text[:TASK_RESULT_CHARS_MAX]
