@@ -21,6 +21,7 @@ SERVICES = {
     "worker": WorkerSettings,
 }
 IN_WORDS = {
+    "api_hosts": "none",
     "capabilities": "none",
     "channel_origins": "none",
     "insecure_bind": "off",

@@ -11,6 +11,7 @@ from mainspring_api.adapters.endings import BusEndings
 from mainspring_api.adapters.feed import BusFeed
 from mainspring_api.adapters.http.app import application
 from mainspring_api.adapters.http.browsers import NOBODY, Browsers, origins_of
+from mainspring_api.adapters.http.elsewhere import Elsewhere, hosts_of
 from mainspring_api.adapters.http.looking import engine_monitor
 from mainspring_api.adapters.http.measuring import Measured
 from mainspring_api.adapters.http.server import HttpServer
@@ -89,6 +90,8 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     scheduler_addr: Address
     api_host: BindHost = BindHost("127.0.0.1")
     api_port: Annotated[int, Meta(ge=1, le=PORT_MAX)] = 9000
+    api_hosts: str = ""
+    """Separated by commas: names under which a proxy lets it be reached; `*` is any."""
     resource_bind: Bind = Bind("127.0.0.1", 9002)
     secret_keys: str = ""
     """Separated by commas; the first one seals."""
@@ -100,6 +103,7 @@ class ApiSettings(ProcessSettings, frozen=True, kw_only=True):
     def flaws(self) -> list[Problem]:
         return [
             *flaws_by(secret_keys, "secret_keys", self.secret_keys),
+            *flaws_by(hosts_of, "api_hosts", self.api_hosts),
             *flaws_by(origins_of, "channel_origins", self.channel_origins),
             *flaws_by(installed, "capabilities", self.capabilities),
         ]
@@ -157,8 +161,14 @@ async def _open_doors(settings: ApiSettings, services: Services, service: Servic
     inner = [resource_door(services), session_service(SessionServicer(session_door(services)))]
     resource = await serve(str(settings.resource_bind), inner)
     service.stack.push_async_callback(resource.stop)
-    origins = origins_of(settings.channel_origins)
-    await serve_http(services, service, settings.api_host, settings.api_port, origins=origins)
+    await serve_http(
+        services,
+        service,
+        settings.api_host,
+        settings.api_port,
+        origins=origins_of(settings.channel_origins),
+        hosts=hosts_of(settings.api_hosts),
+    )
     resource.set_serving(serving=True)
 
 
@@ -226,6 +236,7 @@ async def serve_http(
     port: int,
     *,
     origins: frozenset[str] = NOBODY,
+    hosts: frozenset[str] = NOBODY,
 ) -> HttpServer:
     """Also for one process with everything in it."""
     service.spawn("hub", services.hub.run())
@@ -233,7 +244,7 @@ async def serve_http(
     service.spawn("overlooked ends", looking)
     service.spawn("upkeep", upkeep.run(services.store, services.control, services.clock))
     service.spawn("resealing", resealing.run(services.store, services.vault, services.clock))
-    app: ASGIApp = application(services)
+    app: ASGIApp = Elsewhere(application(services), host, hosts)
     if origins:
         app = Browsers(app, origins)
     server = HttpServer(_measured(app, services, service), host, port)

@@ -99,6 +99,7 @@ async def start(  # noqa: PLR0913 - the composition root names each
     port: int,
     workers_port: int,
     origins: frozenset[str] = NOBODY,
+    hosts: frozenset[str] = NOBODY,
     trace_ratio: float,
     clock: Clock | None = None,
 ) -> Running:
@@ -122,7 +123,7 @@ async def start(  # noqa: PLR0913 - the composition root names each
     await _start_worker(service, parts, scheduler, path)
     workers = await _serve_workers(service, parts, workers_port)
     services = await _api(service, parts, path, scheduler)
-    api = await serve_http(services, service, host, port, origins=origins)
+    api = await serve_http(services, service, host, port, origins=origins, hosts=hosts)
     return Running(parts=parts, scheduler=scheduler, api=api, workers=workers)
 
 

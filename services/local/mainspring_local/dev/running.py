@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from mainspring_api.adapters.http.browsers import origins_of
+from mainspring_api.adapters.http.elsewhere import hosts_of
 from mainspring_api.main import provider_keys
 from mainspring_harness.own import installed
 from mainspring_kernel.errors import MainspringError
@@ -82,6 +83,7 @@ async def start(service: Service, settings: Settings, process: ProcessSettings) 
             port=settings.api_port,
             workers_port=sockets.free_or_any(sockets.engine_port(settings.api_port)),
             origins=origins_of(settings.inherited.get("MAINSPRING_CHANNEL_ORIGINS", "")),
+            hosts=hosts_of(settings.inherited.get("MAINSPRING_API_HOSTS", "")),
             trace_ratio=process.trace_ratio,
         )
     except MainspringError as error:

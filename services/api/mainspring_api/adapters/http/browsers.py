@@ -61,7 +61,7 @@ class Browsers:
         self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or not _is_channel(scope["path"]):
+        if scope["type"] != ScopeType.HTTP or not is_channel(scope["path"]):
             await self._app(scope, receive, send)
             return
         headers = Headers.from_scope(scope)
@@ -84,7 +84,7 @@ class Browsers:
         return [(b"access-control-allow-origin", shown.encode("latin-1")), _VARY]
 
 
-def _is_channel(path: str) -> bool:
+def is_channel(path: str) -> bool:
     return path.removeprefix("/api").startswith(_CHANNELS)
 
 
@@ -93,15 +93,17 @@ def _is_preflight(scope: HTTPScope, headers: Headers) -> bool:
 
 
 async def _let_in(send: Send, told: list[tuple[bytes, bytes]]) -> None:
-    await _answer(send, 204, [*told, *_PREFLIGHT], b"")
+    await send_whole(send, 204, [*told, *_PREFLIGHT], b"")
 
 
 async def _turn_away(send: Send) -> None:
     problem = problem_of(PermissionDenied("pages of this origin may not call channels"))
     body = msgspec.json.encode(problem)
-    await _answer(send, problem.status, [(b"content-type", PROBLEM.encode()), _VARY], body)
+    await send_whole(send, problem.status, [(b"content-type", PROBLEM.encode()), _VARY], body)
 
 
-async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+async def send_whole(
+    send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
