@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from uuid import UUID, uuid4
@@ -108,3 +109,35 @@ async def hold(database: fixtures.Database | None, grants: Grants) -> AsyncItera
     yield held
     if owner is not None:
         await owner.close()
+
+
+WAITING = Query(
+    name="waiting",
+    purpose="How many of this database's sessions wait for a lock.",
+    sql="""
+    select count(*) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'
+    """,
+)
+Waits = Callable[[asyncio.Task[object]], Awaitable[None]]
+
+
+@pytest.fixture
+async def waits(database: fixtures.Database | None) -> AsyncIterator[Waits]:
+    """Until a task waits for another's transaction, or is over."""
+    if database is None:
+        # Transactions of the twin wait for each other as a whole.
+        async def at_once(_: asyncio.Task[object]) -> None: ...
+
+        yield at_once
+        return
+    options = Options(url=database.url(), application_name="watcher", durability_required=False)
+    watcher = await Database.open(options)
+
+    async def until_it_waits(task: asyncio.Task[object]) -> None:
+        async with asyncio.timeout(10):
+            while not task.done() and not await watcher.fetchval_as(int, WAITING):
+                pass
+
+    yield until_it_waits
+    await watcher.close()

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 import msgspec
+import pytest
 
+from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.domain.resources import File
 from mainspring_api.ports.store import Store
 from mainspring_kernel.clock import SystemClock
 from mainspring_kernel.ids import DEFAULT_ORG_ID, RandomIds, SessionId, WorkspaceId
+from mainspring_testkit import fixtures
 from tests.contract.api.conftest import NOW_MS
 from tests.contract.api.test_store_contract import new_session
 
@@ -95,6 +98,63 @@ async def test_a_fork_has_the_files_as_they_were_then(store: Store) -> None:
     assert await seen(store, now) == await seen(store, parent)
 
 
+async def test_a_fork_has_nothing_of_another_workspace(store: Store) -> None:
+    parent, stranger = new_id(), new_id()
+    await write(store, parent, a=b"1")
+    await write(store, stranger, a=b"strange", b=b"strange")
+    moment = later()
+    await write(store, stranger, a=b"stranger", b=b"stranger")
+
+    then, now = await fork(store, parent, moment), await fork(store, parent)
+
+    assert await seen(store, then) == await seen(store, now) == {"/a": b"1"}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_fork_of_the_very_moment_of_a_change_has_what_was_before(
+    store: Store, database: fixtures.Database
+) -> None:
+    parent = new_id()
+    await write(store, parent, a=b"old")
+    later()
+    await write(store, parent, a=b"new")
+    moment = int(database.sql("select changed_ms from api.file"))
+    later()
+    await write(store, parent, a=b"newest")
+
+    child = await fork(store, parent, moment)
+
+    assert await seen(store, child) == {"/a": b"old"}
+    assert await store.forget_file_past(before_ms=later(), limit=100) == 1
+    assert await seen(store, child) == {"/a": b"old"}
+
+
+async def test_another_organization_forks_and_finds_nothing(store: Store) -> None:
+    """Also not by what a fork has from elsewhere, nor what there was before."""
+    elsewhere = organization_of(IDS.uuid7(), "elsewhere", NOW_MS)
+    await store.create_organization(elsewhere)
+    parent = new_id()
+    await write(store, parent, a=b"old")
+    moment = later()
+    await write(store, parent, a=b"new")
+    mine = await fork(store, parent)
+    stolen = new_id(), new_id()
+
+    async with store.transaction(elsewhere.id) as tx:
+        await tx.fork_workspace(stolen[0], parent, as_of_ms=None)
+        await tx.fork_workspace(stolen[1], parent, as_of_ms=moment)
+        await tx.fork_workspace(new_id(), mine, as_of_ms=None)
+        for workspace_id in (parent, mine, *stolen):
+            assert list(await tx.files(workspace_id)) == []
+            assert await tx.file(workspace_id, "/a") is None
+            assert await tx.size_bytes(workspace_id) == 0
+            assert await tx.remove_files(workspace_id, ["/a"]) == 0
+        assert await tx.release_forks(SessionId(mine), limit=9) == 1
+        assert await tx.release_forks(SessionId(parent), limit=9) == 2
+
+    assert await seen(store, parent) == await seen(store, mine) == {"/a": b"new"}
+
+
 async def test_neither_sees_what_the_other_writes(store: Store) -> None:
     parent = new_id()
     await write(store, parent, shared=b"1", other=b"2")
@@ -169,6 +229,20 @@ async def test_files_as_they_were_are_forgotten_unless_a_fork_reads_them(store: 
 
     assert gone == 1
     assert await seen(store, child) == {"/a": b"1"}
+
+
+async def test_a_pass_forgets_no_more_files_than_it_may_nor_younger_ones(store: Store) -> None:
+    workspace_id = new_id()
+    for content in (b"1", b"2", b"3"):
+        await write(store, workspace_id, a=content)
+        later()
+    moment = later()
+    await write(store, workspace_id, a=b"4")
+
+    gone = [await store.forget_file_past(before_ms=moment, limit=1) for _ in range(3)]
+
+    assert gone == [1, 1, 0]
+    assert await store.forget_file_past(before_ms=later(), limit=9) == 1
 
 
 async def test_where_a_session_was_forked_from_is_kept(store: Store) -> None:

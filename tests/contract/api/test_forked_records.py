@@ -1,14 +1,17 @@
 """What a fork has of the values that its session stored: as they were, until it writes its own."""
 
+import asyncio
+
 import pytest
 
+from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.domain.mcp import PinnedTools
 from mainspring_api.domain.secrets import SessionSecret, SessionValue, about
 from mainspring_api.ports.store import Store
 from mainspring_api.usecases import mcp_servers, secrets
 from mainspring_kernel.ids import DEFAULT_ORG_ID, SessionId
 from mainspring_testkit.fixtures import Database
-from tests.contract.api.conftest import NOW_MS
+from tests.contract.api.conftest import NOW_MS, Waits
 from tests.contract.api.test_forked_files import IDS, later
 from tests.contract.api.test_held_mcp import PIN
 from tests.contract.api.test_held_resources import VAULT
@@ -77,6 +80,63 @@ async def test_a_fork_has_the_values_as_they_were_then(store: Store) -> None:
     assert await seen(store, now) == {"kept": "1", "changed": "new", "added": "later"}
 
 
+async def test_a_fork_has_nothing_of_another_session(store: Store) -> None:
+    parent, stranger = new_id(), new_id()
+    await put(store, parent, a="1")
+    await put(store, stranger, a="strange", b="strange", c="strange")
+    moment = later()
+    await put(store, stranger, b="stranger")
+    await drop(store, stranger, "c")
+
+    then, now = await fork(store, parent, moment), await fork(store, parent)
+
+    assert await seen(store, then) == await seen(store, now) == {"a": "1"}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_fork_of_the_very_moment_of_a_change_has_what_was_before(
+    store: Store, database: Database
+) -> None:
+    parent = new_id()
+    await put(store, parent, a="old")
+    later()
+    await put(store, parent, a="new")
+    moment = int(database.sql("select changed_ms from api.record"))
+    later()
+    await put(store, parent, a="newest")
+
+    child = await fork(store, parent, moment)
+
+    assert await seen(store, child) == {"a": "old"}
+    assert await store.forget_record_past(before_ms=later(), limit=100) == 1
+    assert await seen(store, child) == {"a": "old"}
+
+
+async def test_another_organization_forks_and_finds_nothing(store: Store) -> None:
+    """Also not by what a fork has from elsewhere, nor what there was before."""
+    elsewhere = organization_of(IDS.uuid7(), "elsewhere", NOW_MS)
+    await store.create_organization(elsewhere)
+    parent = new_id()
+    await put(store, parent, a="old")
+    moment = later()
+    await put(store, parent, a="new")
+    mine = await fork(store, parent)
+    stolen = new_id(), new_id()
+
+    async with store.transaction(elsewhere.id) as tx:
+        await tx.fork_records(stolen[0], parent, as_of_ms=None)
+        await tx.fork_records(stolen[1], parent, as_of_ms=moment)
+        await tx.fork_records(new_id(), mine, as_of_ms=None)
+        for owner in (parent, mine, *stolen):
+            assert list(await tx.records(SessionValue, owner, limit=9)) == []
+            assert await tx.record_keyed(SessionValue, owner, "a") is None
+            assert await tx.count_records(SessionValue, owner) == 0
+        assert await tx.release_forks(mine, limit=9) == 1
+        assert await tx.release_forks(parent, limit=9) == 2
+
+    assert await seen(store, parent) == await seen(store, mine) == {"a": "new"}
+
+
 async def test_neither_sees_what_the_other_stores(store: Store) -> None:
     parent = new_id()
     await put(store, parent, shared="1", other="2")
@@ -89,6 +149,25 @@ async def test_neither_sees_what_the_other_stores(store: Store) -> None:
 
     assert await seen(store, parent) == {"shared": "parent", "other": "2"}
     assert await seen(store, child) == {"shared": "child"}
+
+
+async def test_what_a_session_keeps_of_one_kind_is_none_of_another(store: Store) -> None:
+    """Both kinds are read through what a fork has from elsewhere."""
+    owner = new_id()
+    pinned = PinnedTools(
+        org_id=DEFAULT_ORG_ID, id=IDS.uuid7(), owner_id=owner, key="a", pin=PIN,
+        created_ms=NOW_MS, updated_ms=NOW_MS,
+    )  # fmt: skip
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_record(pinned)
+        assert await tx.record_keyed(SessionValue, owner, "a") is None
+
+    await put(store, owner, b="2")
+
+    assert await seen(store, owner) == {"b": "2"}
+    assert await seen(store, await fork(store, owner)) == {"b": "2"}
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await tx.record_keyed(PinnedTools, owner, "a") == pinned
 
 
 async def test_what_a_fork_has_keeps_its_id_when_it_becomes_its_own(store: Store) -> None:
@@ -121,6 +200,26 @@ async def test_a_fork_of_a_fork_stays_as_it_began(store: Store) -> None:
     assert await seen(store, grandchild) == {"a": "1"}
 
 
+async def test_a_value_that_goes_as_another_comes_does_not_come_back(
+    store: Store, waits: Waits
+) -> None:
+    """Both make the fork's values its own, and both at one moment."""
+    parent = new_id()
+    await put(store, parent, a="1", b="2")
+    child = await fork(store, parent)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.own_records(child)
+        known = await tx.record_keyed(SessionValue, child, "a")
+        assert known is not None
+        await tx.drop_record(SessionValue, known.id)
+        other = asyncio.ensure_future(put(store, child, c="3"))
+        await waits(other)
+    await other
+
+    assert await seen(store, child) == {"b": "2", "c": "3"}
+
+
 async def test_a_fork_keeps_its_values_when_its_parent_is_deleted(store: Store) -> None:
     parent = new_id()
     await put(store, parent, a="1")
@@ -146,6 +245,20 @@ async def test_values_as_they_were_are_forgotten_unless_a_fork_reads_them(store:
 
     assert gone == 1
     assert await seen(store, child) == {"a": "1"}
+
+
+async def test_a_pass_forgets_no_more_values_than_it_may_nor_younger_ones(store: Store) -> None:
+    owner = new_id()
+    for value in ("1", "2", "3"):
+        await put(store, owner, a=value)
+        later()
+    moment = later()
+    await put(store, owner, a="4")
+
+    gone = [await store.forget_record_past(before_ms=moment, limit=1) for _ in range(3)]
+
+    assert gone == [1, 1, 0]
+    assert await store.forget_record_past(before_ms=later(), limit=9) == 1
 
 
 async def test_of_secrets_a_fork_has_what_is_there_now_sealed_anew(store: Store) -> None:

@@ -21,5 +21,6 @@ async def test_who_rests_on_a_harness_is_counted_until_it_is_deleted(store: Stor
         await tx.put_harness(msgspec.structs.replace(grandchild, status="deleted"))
         await tx.put_agent(msgspec.structs.replace(agent, status="deleted"))
         after = [await tx.rests_on(child.id), await tx.generations(root.id)]
+        alone = await tx.generations(child.id)
 
-    assert (below, before, after) == ([2, 1, 0], [1, 2, 0], [0, 1])
+    assert (below, before, after, alone) == ([2, 1, 0], [1, 2, 0], [0, 1], 0)

@@ -42,6 +42,7 @@ async def test_a_record_is_read_back_by_id_and_by_key(store: Store) -> None:
 
     async with store.transaction(DEFAULT_ORG_ID) as tx:
         await tx.put_record(one)
+        await tx.put_record(note("without a key"))
     async with store.transaction(DEFAULT_ORG_ID) as tx:
         found = (
             await tx.record(Note, one.id),

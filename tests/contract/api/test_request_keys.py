@@ -1,11 +1,12 @@
 """Keys of requests; and one that makes a thing elsewhere: who asks again asks for the same."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 
+from mainspring_api.adapters.memory.store import organization_of
 from mainspring_api.domain.limits import IDEMPOTENCY_CLAIM_S
 from mainspring_api.ports.store import RequestKey, Store
 from mainspring_api.usecases.once import Answer, once_under_id
@@ -16,6 +17,7 @@ from mainspring_kernel.errors import (
     Unavailable,
 )
 from mainspring_kernel.ids import DEFAULT_ORG_ID
+from tests.contract.api.conftest import NOW_MS
 
 KEY = RequestKey(route="trigger", key="k", body_hash=b"h")
 
@@ -83,6 +85,39 @@ async def test_old_keys_are_forgotten(store: Store) -> None:
     gone = await store.forget_keys(older_than_ms=1_800_000, limit=10)
 
     assert (kept, gone) == (0, 1)
+
+
+async def test_a_pass_forgets_no_more_keys_than_it_may(store: Store) -> None:
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for name in ("a", "b", "c"):
+            key = RequestKey(route="r", key=name, body_hash=b"h")
+            await tx.claim_key(key, age_ms=7_200_000)
+
+    assert await store.forget_keys(older_than_ms=3_600_000, limit=2) == 2
+    assert await store.forget_keys(older_than_ms=3_600_000, limit=2) == 1
+
+
+async def test_a_key_belongs_to_its_route_and_organization(store: Store) -> None:
+    key = RequestKey(route="a", key="k", body_hash=b"h")
+    others = [msgspec.structs.replace(key, route="b"), msgspec.structs.replace(key, key="l")]
+    elsewhere = organization_of(uuid4(), "elsewhere", NOW_MS)
+    await store.create_organization(elsewhere)
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for one in (key, *others):
+            assert await tx.claim_key(one) is None
+        await tx.keep_answer(key, status=201, body=b"{}")
+    async with store.transaction(elsewhere.id) as tx:
+        assert await tx.kept_answer(key) is None
+        assert await tx.claim_key(key) is None
+        await tx.drop_key(key)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        kept = [await tx.kept_answer(one) for one in (key, *others)]
+        await tx.drop_key(key)
+        left = [await tx.kept_answer(one) for one in (key, *others)]
+
+    assert [one.status for one in kept if one] == [201, None, None]
+    assert [one is None for one in left] == [True, False, False]
 
 
 async def test_a_claim_is_as_old_as_the_store_says(store: Store) -> None:

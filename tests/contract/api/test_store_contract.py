@@ -6,15 +6,14 @@ import msgspec
 import pytest
 
 from mainspring_api.adapters.memory.store import organization_of
+from mainspring_api.adapters.postgres.store import PostgresStore
 from mainspring_api.domain.resources import (
     Agent,
-    Basis,
     File,
     Harness,
     Session,
     Tier,
     Workspace,
-    encode_tier,
 )
 from mainspring_api.ports.store import Listed, Store
 from mainspring_kernel.clock import SystemClock
@@ -30,6 +29,7 @@ from mainspring_kernel.ids import (
     WorkspaceId,
 )
 from mainspring_kernel.limits import CLOCK_DRIFT_MS_MAX
+from mainspring_postgres import Database, Options, Query
 from mainspring_schema.grants import ForkEvent, ForkHead, OpenHead
 from mainspring_testkit import fixtures
 from tests.contract.api.conftest import NOW_MS, Grants
@@ -189,6 +189,34 @@ async def test_another_organization_sees_nothing(store: Store) -> None:
     assert await store.basis(other.id, session.id) is None
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_connection_is_of_no_organization_once_its_transaction_is_over(
+    database: fixtures.Database,
+) -> None:
+    options = Options(
+        url=database.url("api_run"),
+        application_name="test",
+        durability_required=False,
+        connections_max=1,
+    )
+    opened = await Database.open(options)
+    store = PostgresStore(opened)
+    asked = Query(
+        name="asked",
+        purpose="Whose rows may be seen.",
+        sql="select coalesce(current_setting('mainspring.org_id', true), '')",
+    )
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await tx.organization() is not None
+    after_a_transaction = await opened.fetchval_as(str, asked)
+    await store.basis(DEFAULT_ORG_ID, new_session().id)
+    after_a_statement = await opened.fetchval_as(str, asked)
+    await opened.close()
+
+    assert (after_a_transaction, after_a_statement) == ("", "")
+
+
 async def test_a_transaction_writes_only_for_its_own_organization(store: Store) -> None:
     other = organization_of(uuid4(), "other", NOW_MS)
     await store.create_organization(other)
@@ -233,75 +261,6 @@ async def test_agents_are_listed_newest_first_by_words(store: Store) -> None:
 
     assert ([agent.name for agent in found], total) == (["weather-two"], 2)
     assert len(everything) == 3
-
-
-async def test_the_basis_holds_every_revision(store: Store) -> None:
-    parent = new_harness("parent")
-    harness = new_harness("child", parent.id)
-    agent = new_agent(rev=4)
-    session = new_session(harness_id=harness.id, agent_id=agent.id)
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.put_harness(parent)
-        await tx.put_harness(harness)
-        await tx.put_agent(agent)
-        await tx.put_session(session)
-    before = await store.basis(DEFAULT_ORG_ID, session.id)
-
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.put_harness(msgspec.structs.replace(parent, rev=2))
-    after = await store.basis(DEFAULT_ORG_ID, session.id)
-
-    assert before == Basis(
-        tier=encode_tier(session.tier),
-        org_id=DEFAULT_ORG_ID,
-        org_rev=1,
-        harness_id=harness.id,
-        harness_rev=before.harness_rev if before else 0,
-        agent_id=agent.id,
-        agent_rev=4,
-    )
-    assert before is not None
-    assert after is not None
-    assert after.harness_rev == before.harness_rev + 1
-
-
-async def test_a_begun_delete_hides_and_is_found_until_it_ends(store: Store) -> None:
-    session = new_session()
-    file = new_file(session.workspace_id, "/a")
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.put_session(session)
-        await tx.put_files([file])
-
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        begun = await tx.begin_delete(session.id)
-        again = await tx.begin_delete(session.id)
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        hidden = await tx.session(session.id)
-    unfinished = await store.unfinished_deletes(older_than_ms=0, limit=5)
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.finish_delete(session.id)
-        gone = await tx.begin_delete(session.id)
-        files = await tx.files(session.workspace_id)
-
-    assert (begun, again, hidden, gone, list(files)) == (True, True, None, False, [])
-    assert [one.session_id for one in unfinished] == [session.id]
-    assert await store.unfinished_deletes(older_than_ms=0, limit=5) == []
-
-
-async def test_a_deletion_that_was_put_off_comes_behind_the_others(store: Store) -> None:
-    first, second = new_session(), new_session()
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        for session in (first, second):
-            await tx.put_session(session)
-            await tx.begin_delete(session.id)
-    while len(await store.unfinished_deletes(older_than_ms=1, limit=5)) < 2:
-        pass
-
-    async with store.transaction(DEFAULT_ORG_ID) as tx:
-        await tx.put_off_delete(first.id)
-
-    unfinished = await store.unfinished_deletes(older_than_ms=0, limit=5)
-    assert [one.session_id for one in unfinished] == [second.id, first.id]
 
 
 def new_file(workspace_id: WorkspaceId, path: str, content: bytes | None = b"x") -> File:

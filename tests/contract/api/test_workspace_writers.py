@@ -5,7 +5,7 @@ has the session in common, only the workspace.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -18,45 +18,13 @@ from mainspring_api.usecases.held_files import HeldWrite, write
 from mainspring_api.usecases.mounting import Mounts
 from mainspring_kernel.errors import Conflict
 from mainspring_kernel.ids import DEFAULT_ORG_ID, TaskId
-from mainspring_postgres import Database, Options, Query
 from mainspring_schema.agents import InitialFile
 from mainspring_schema.frames import Held
 from mainspring_schema.holdings import Edit, EditFile, FileEdited, PutFile
 from mainspring_testkit import fixtures
-from tests.contract.api.conftest import NOW_MS, Hold
+from tests.contract.api.conftest import NOW_MS, Hold, Waits
 from tests.contract.api.test_held_resources import IDS, Tool
 from tests.contract.api.test_store_contract import new_session
-
-WAITING = Query(
-    name="waiting",
-    purpose="How many of this database's sessions wait for a lock.",
-    sql="""
-    select count(*) from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'
-    """,
-)
-Waits = Callable[[asyncio.Task[object]], Awaitable[None]]
-
-
-@pytest.fixture
-async def waits(database: fixtures.Database | None) -> AsyncIterator[Waits]:
-    """Until a task waits for another's transaction, or is over."""
-    if database is None:
-        # Transactions of the twin wait for each other as a whole.
-        async def at_once(_: asyncio.Task[object]) -> None: ...
-
-        yield at_once
-        return
-    options = Options(url=database.url(), application_name="watcher", durability_required=False)
-    watcher = await Database.open(options)
-
-    async def until_it_waits(task: asyncio.Task[object]) -> None:
-        async with asyncio.timeout(10):
-            while not task.done() and not await watcher.fetchval_as(int, WAITING):
-                pass
-
-    yield until_it_waits
-    await watcher.close()
 
 
 @pytest.fixture
