@@ -92,6 +92,19 @@ async def test_a_fork_of_a_fork_hangs_where_its_event_was_written(world: World) 
         assert (found.intact, found.events) == (True, events)
 
 
+async def test_a_fork_begins_at_no_time_before_its_parents_last(world: World) -> None:
+    """Whoever forks may have a clock that is late."""
+    parent = await streamed(world)
+    fork = behind(parent, 5, now_ms=parent.ts_ms - 5000)
+
+    await world.branch(fork)
+
+    (head,) = await world.lock([fork.session_id])
+    own = await world.store.chain(fork.session_id, first_seq=6, last_seq=7, limit=2)
+    assert [row.ts_ms for row in own] == [parent.ts_ms] * 2
+    assert head.ts_ms == parent.ts_ms
+
+
 async def test_a_line_of_forks_has_an_end(world: World) -> None:
     story = await streamed(world)
     for _ in range(LINEAGE_DEPTH_MAX - 1):

@@ -59,6 +59,32 @@ async def test_cursors_bound_the_page_but_not_the_total(told: Story) -> None:
     assert between == [3, 4, 5]
 
 
+async def test_a_fork_lists_and_counts_nothing_that_came_in_its_parent_later(told: Story) -> None:
+    types = ("tool.started", "tool.completed", "session.forked")
+    (row,) = await told.world.store.chain(told.session_id, first_seq=5, last_seq=5, limit=1)
+    fork = Story(told.world, started_ms=told.ts_ms)
+    fork.org_id, fork.seq, fork.hash = told.org_id, 5, row.h
+    await told.world.fork(fork.session_id, told.session_id, 5, row.h)
+    await fork.append("session.forked")
+
+    whole = await listed(fork, EventFilter(counted=True))
+    some = await listed(fork, EventFilter(types=types, counted=True))
+    searched = await listed(fork, EventFilter(tool_name="weather", counted=True))
+
+    assert await seqs(fork, EventFilter()) == [1, 2, 3, 4, 5, 6]
+    assert await seqs(fork, EventFilter(after_seq=0)) == [1, 2, 3, 4, 5, 6]
+    assert await seqs(fork, EventFilter(types=types)) == [5, 6]
+    assert (whole.total, some.total, searched.total) == (6, 2, 1)
+
+
+async def test_a_count_ends_with_the_times_that_it_is_given(told: Story) -> None:
+    third = (await listed(told, EventFilter())).events[2].ts_ms
+
+    found = await listed(told, EventFilter(from_ms=third, to_ms=third + 1, counted=True))
+
+    assert ([event.seq for event in found.events], found.total) == ([3, 4], 2)
+
+
 async def test_what_nobody_wants_counted_is_not(told: Story) -> None:
     types = ("tool.started", "tool.completed", "act.started")
 

@@ -1,5 +1,10 @@
 """Pages in position order, heads, forks."""
 
+from collections.abc import Awaitable, Callable
+
+import pytest
+from msgspec.structs import replace
+
 from mainspring_eventstore.ports.log import Page, PageQuery
 from mainspring_eventstore.usecases.reading import Read, heads, read
 from mainspring_kernel.ids import Position
@@ -60,20 +65,54 @@ async def test_a_page_holds_events_and_deltas_after_the_cursor(world: World) -> 
     assert not whole.more
 
 
-async def test_pages_of_every_size_join_to_the_same_whole(world: World) -> None:
-    story = await streamed(world)
-    whole = positions(await page_after(story, 0))
+async def interrupted(world: World) -> Story:
+    """Deltas beside events of no turn, within a turn between two, and many behind the last one."""
+    story = await Story(world).open()
+    await story.start_turn()
+    await story.end_turn()
+    await story.start_turn("m1")
+    text = 0
+    for _ in range(4):
+        await story.stream(story.delta(text, "a"), story.delta(text + 1, "b"))
+        text += 2
+        aside = [replace(story.event("session.updated"), turn_id=None) for _ in range(2)]
+        await world.append(aside, [story.head()], [])
+    await story.stream(story.delta(text, "c"))
+    event = story.event("turn.completed")
+    story.turn, story.turn_first_seq = IDS.uuid7(), story.seq + 1
+    await world.append(
+        [event, story.event("turn.started")], [story.head(close_anchors=True)], [story.anchor("m2")]
+    )
+    await story.stream(*(story.delta(at, "x", anchor="m2") for at in range(5)))
+    return story
+
+
+@pytest.mark.parametrize("told", [streamed, interrupted])
+@pytest.mark.parametrize("events_only", [False, True])
+async def test_pages_of_every_size_join_to_the_same_whole(
+    world: World, told: Callable[[World], Awaitable[Story]], events_only: bool
+) -> None:
+    story = await told(world)
+    whole = positions(await page_after(story, 0, events_only=events_only))
 
     for size in range(1, len(whole) + 2):
         joined: list[Row] = []
         cursor = Position(0)
         more = True
         while more:
-            page = await page_after(story, cursor.seq, cursor.n, limit=size)
+            page = await page_after(
+                story, cursor.seq, cursor.n, limit=size, events_only=events_only
+            )
             assert len(positions(page)) <= size
             joined += positions(page)
             cursor, more = Position(*joined[-1]), page.more
         assert joined == whole, size
+
+
+async def test_all_deltas_of_a_turn_are_read_whatever_stands_between_them(world: World) -> None:
+    page = await page_after(await interrupted(world), 0)
+
+    assert "".join(delta.fragment for delta in page.deltas) == "abababab" + "c" + "xxxxx"
 
 
 async def test_events_only_leaves_deltas_out(world: World) -> None:
@@ -213,6 +252,18 @@ async def test_a_fork_reads_its_parents_prefix_and_its_own_rows(world: World) ->
     assert positions(whole) == [*prefix, (6, 0), (7, 0), (8, 0), (8, 1)]
     assert [event.deltas_before for event in whole.events][5:] == [0, 0, 0]
     assert positions(await page_after(child, 4, 1, limit=3)) == [(4, 2), (5, 0), (6, 0)]
+
+
+async def test_a_fork_reads_nothing_that_its_parents_turn_streamed_later(world: World) -> None:
+    parent = await interrupted(world)
+    deltas = (await page_after(parent, 0)).deltas
+    at = deltas[2].seq
+
+    child = await forked(parent, at)
+
+    assert [delta for delta in deltas if delta.seq > at]
+    read_on = (await page_after(child, 0)).deltas
+    assert [delta.fragment for delta in read_on] == ["a", "b", "own"]
 
 
 async def test_a_fork_of_a_fork_reads_all_generations(world: World) -> None:

@@ -7,7 +7,9 @@ from mainspring_eventstore.domain import limits
 from mainspring_eventstore.usecases.upkeep import upkeep
 from mainspring_eventstore.usecases.verify import verify
 from mainspring_kernel.ids import RandomIds
+from mainspring_schema.grants import ForkEvent
 from tests.contract.eventstore.event_log import CLOCK, IDS, Story, World
+from tests.contract.eventstore.test_event_log_forks import behind
 from tests.contract.eventstore.test_event_log_reading import forked, page_after, streamed
 
 HOUR_MS = 3_600_000
@@ -89,6 +91,17 @@ async def test_deltas_go_an_hour_after_their_turn_and_events_stay(world: World) 
     assert left == [0, 2, 2]
     assert len((await page_after(over, 0)).events) == 6
     assert (await verify(world.store, over.session_id)).intact
+
+
+async def test_a_turn_at_work_keeps_its_deltas_where_a_fork_has_sealed_it(world: World) -> None:
+    story = await earlier_turn(world)
+    sealed = ForkEvent(type="turn.sealed", turn_id=story.turn, payload=b'{"context":{},"data":{}}')
+    fork = behind(story, story.seq, now_ms=story.ts_ms, events=(sealed,))
+
+    await world.branch(fork)
+    await upkeep(world.store)
+
+    assert len((await page_after(story, 0)).deltas) == 2
 
 
 async def test_one_upkeep_drops_what_takes_many_passes(

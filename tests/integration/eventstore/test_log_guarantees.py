@@ -285,6 +285,31 @@ async def test_a_pass_over_old_deltas_drops_no_more_than_it_may_of_all_that_are_
     assert len((await page_after(at_work, 0)).deltas) == 2
 
 
+async def test_a_pass_over_old_deltas_looks_at_no_more_turns_than_it_may(
+    log_world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SWEEP_TURNS_MAX", 2)
+    for _ in range(3):
+        await (await earlier_turn(log_world)).end_turn()
+
+    passes = [await log_world.store.drop_deltas() for _ in range(2)]
+
+    assert [(swept.dropped, swept.more) for swept in passes] == [(4, True), (2, False)]
+
+
+async def test_of_two_passes_over_old_deltas_one_does_the_work_and_nobody_waits(
+    log_world: PostgresWorld,
+) -> None:
+    await (await earlier_turn(log_world)).end_turn()
+    async with log_world.owner.transaction() as tx:
+        await tx.fetch(query("sweep", "select from log.drop_deltas_v2(0, 0, 0)"))
+
+        beside = await log_world.store.drop_deltas()
+
+    assert (beside.dropped, beside.more) == (0, False)
+    assert (await log_world.store.drop_deltas()).dropped == 2
+
+
 async def test_weeks_that_turns_still_need_keep_no_other_one(
     log_world: PostgresWorld, database: OwnDatabase
 ) -> None:
