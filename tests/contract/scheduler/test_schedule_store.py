@@ -77,6 +77,9 @@ async def test_a_page_is_newest_first_and_narrowed(store: ScheduleStore) -> None
     assert await names(paused=False, target="message") == (["s3", "s0"], 2)
     assert await store.count(ORG) == 4
     assert await store.count(OTHER_ORG) == 0
+    gone = msgspec.structs.replace(await known(store, by_number(3)), deleted=True, next_ms=None)
+    assert await store.replace(gone)
+    assert await names() == (["s2", "s1"], 3)
 
 
 async def test_a_change_is_written_where_nobody_was_faster(store: ScheduleStore) -> None:

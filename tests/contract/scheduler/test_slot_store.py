@@ -179,6 +179,20 @@ async def test_a_slot_by_hand_is_added_to_a_schedule_that_is_there_and_ones_own(
     assert await store.open_slots(SCHEDULE) == 0
 
 
+async def test_a_slot_by_hand_that_comes_while_a_schedule_is_worked_on_is_seen_at_once(
+    store: ScheduleStore,
+) -> None:
+    await store.insert(due())
+    (held,) = await claim(store)
+    await store.add_slot(slot(1, "waiting", origin="hand"))
+    quiet = msgspec.structs.replace(held.schedule, next_ms=NOW + MINUTE, due_ms=NOW + MINUTE)
+
+    assert await store.commit([Write(schedule=quiet, slots=())]) == set()
+
+    (again,) = await claim(store)
+    assert [one.id for one in again.slots] == [slot(1).id]
+
+
 async def test_a_change_of_a_slot_that_is_gone_brings_none_back(store: ScheduleStore) -> None:
     await store.insert(due())
     (held,) = await claim(store)
