@@ -235,6 +235,26 @@ async def test_an_order_that_was_left_alone_goes_on_at_its_rate(
     assert fourth_due - third_due == pytest.approx(60_000, abs=2)
 
 
+async def test_an_order_that_is_late_moves_no_other_one_of_its_organization(
+    world: World, worker: Worker
+) -> None:
+    org = IDS.uuid7()
+    dead = [await die(world, worker, org) for _ in range(2)]
+    letters = world.backstage.letters
+    await letters.resolve((requeue(*dead[0]),))
+    await world.pass_time(1)
+    await letters.resolve((requeue(*dead[1], delay_ms=1_200_000),))
+    before = (await seen(world, *dead[1])).due_ms
+
+    await world.pass_time(600)
+    await letters.keep_pace()
+
+    after = (await seen(world, *dead[1])).due_ms
+    assert before is not None
+    assert after is not None
+    assert before - after in (0, 600_000), "at its time, whatever way the test lets time go by"
+
+
 async def test_due_requeues_come_in_order_and_bounded(world: World, worker: Worker) -> None:
     org = IDS.uuid7()
     dead = [await die(world, worker, org) for _ in range(3)]
@@ -293,6 +313,24 @@ async def test_a_refused_requeue_may_be_decided_anew(
     assert (refused.status, refused.refusal) == ("refused", refusal)
     assert again == (True,)
     assert (await seen(world, session, task_id)).status == "discarded"
+
+
+async def test_a_refused_requeue_that_is_ordered_anew_is_due_again(
+    world: World, worker: Worker
+) -> None:
+    session, task_id = await die(world, worker, IDS.uuid7())
+    letters = world.backstage.letters
+    await letters.resolve((requeue(session, task_id),))
+    await letters.due(None, ALL)  # tried lately
+    await letters.settle((Settled(task_id=task_id, refusal="superseded"),))
+
+    order = requeue(session, task_id)
+    assert await letters.resolve((order,)) == (True,)
+
+    again = await seen(world, session, task_id)
+    assert (again.status, again.refusal) == ("requeueing", None)
+    due = {one.task_id: one.workflow_id for one in await letters.due(None, ALL)}
+    assert due[task_id] == order.workflow_id
 
 
 async def test_a_sample_counts_letters_that_nobody_has_dealt_with(

@@ -28,6 +28,22 @@ async def test_a_signal_comes_once_and_is_taken_once(world: World) -> None:
     assert waiting.signals == (SignalRow(source=second, kind="signal:approve", body=b"1"),)
 
 
+async def test_a_signal_that_was_taken_is_taken_by_nobody_again(world: World) -> None:
+    program, other = [await Program(world).started() for _ in range(2)]
+    source = IDS.uuid7()
+    for one in (program, other):
+        new = NewSignal(source=source, kind="signal:approve", body=b"1", taken=one is program)
+        await one.commit(one.changes(workflows=(one.row(),), signals=(new,)))
+    take = TakeSignal(source=source, kind="signal:approve")
+
+    def taking(one: Program) -> Changes:
+        return one.changes(workflows=(one.row(),), taken_signals=(take,))
+
+    replies = await world.store.commit((taking(program), taking(other)))
+
+    assert [reply.verdict for reply in replies] == [Verdict.INVALID, Verdict.COMMITTED]
+
+
 async def test_an_id_that_one_workflow_knows_is_new_to_another_of_the_same_flight(
     world: World,
 ) -> None:

@@ -3,7 +3,9 @@
 from uuid import UUID
 
 import msgspec
+import pytest
 
+from mainspring_engine.adapters.postgres import workflows as postgres_workflows
 from mainspring_engine.domain.changes import NewSignal, TakeSignal
 from mainspring_engine.domain.limits import (
     SIGNAL_LOST_TOLD_MAX,
@@ -15,7 +17,7 @@ from mainspring_engine.domain.turn import links
 from mainspring_engine.domain.workflow import children
 from mainspring_engine.ports.workflows import UntakenSignal
 from mainspring_schema.frames import Verdict
-from tests.contract.engine_store.engine_worlds import World
+from tests.contract.engine_store.engine_worlds import IDS, World
 from tests.contract.engine_store.test_engine_store_workflows import Program
 
 LONG = 8
@@ -111,6 +113,48 @@ async def test_signals_of_children_come_before_peoples(world: World) -> None:
 
     (waiting,) = (await world.store.workflows.waiting((program.id,))).values()
     assert [signal.kind for signal in waiting.signals] == [children.ENDED, "signal:x"]
+
+
+async def test_signals_of_children_are_read_however_many_people_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_workflows, "WORKFLOW_SIGNALS_MAX", 0)
+    monkeypatch.setattr(postgres_workflows, "WORKFLOW_WAITS_MAX", 1)
+    program = await Program(world).started()
+    child = await Program(world, program.org_id).started()
+    persons = tuple(
+        NewSignal(source=IDS.uuid7(), kind="signal:x", body=b"1", taken=False) for _ in range(2)
+    )
+    await program.commit(program.changes(workflows=(program.row(),), signals=persons))
+
+    ended = told(child, program, children.ENDED)
+    await child.commit(child.changes(workflows=(child.row(),), signals=(ended,)))
+
+    (waiting,) = (await world.store.workflows.waiting((program.id,))).values()
+    assert waiting.signals[0].kind == children.ENDED
+
+
+async def test_a_signal_is_tried_apart_from_another_kind_of_the_same_source(world: World) -> None:
+    parent = await Program(world).started()
+    child = Program(world, parent.org_id)
+
+    async def tell(kind: str) -> None:
+        signals = (told(parent, child, kind),)
+        await parent.commit(parent.changes(workflows=(parent.row(),), signals=signals))
+
+    async def found() -> list[tuple[str, int]]:
+        untaken = await world.store.workflows.untaken(older_than_ms=60_000, limit=1000)
+        return sorted((one.kind, one.tries) for one in untaken if one.session_id == child.id)
+
+    await tell(children.START)
+    await world.pass_time(120)
+    await tell(children.CANCEL)
+
+    first = await found()
+    await world.pass_time(120)
+
+    assert first == [(children.START, 1)]
+    assert await found() == [(children.CANCEL, 1), (children.START, 2)]
 
 
 async def test_a_signal_that_is_never_taken_comes_later_and_later_and_at_last_no_more(

@@ -53,6 +53,23 @@ async def test_a_release_compares_under_the_lock(
     assert await session.world.store.release((release,)) == (Verdict.STALE,)
 
 
+async def test_what_is_being_cancelled_is_not_tried_again(session: Session, worker: Worker) -> None:
+    """The commit lane ends it, which nobody may come before."""
+    held, other = await held_task(session, worker), await Session.opened(session.world)
+    beside = await held_task(other, worker)
+    await session.commit(session.changes(marks=(MarkTask(task_id=held.task_id, fence=1),)))
+    for one, lost in ((session, held), (other, beside)):
+        retry = close(lost, closing=Closing.RETRIED, delay_ms=0)
+        assert (await one.commit(one.changes(closes=(retry,)))).verdict is Verdict.COMMITTED
+
+    await session.world.pass_time(1)
+    await session.world.store.ready_retries(ALL)
+
+    found = await session.world.store.open_tasks((session.turn, other.turn))
+    states = [task.state for turn in (session.turn, other.turn) for task in found[turn]]
+    assert states == [TaskState.DELAYED, TaskState.READY]
+
+
 async def test_a_release_of_several_lets_go_only_those_that_are_as_they_were(
     world: World, session: Session, worker: Worker
 ) -> None:
