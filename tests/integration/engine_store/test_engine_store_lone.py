@@ -162,3 +162,44 @@ async def test_one_item_leaves_the_rows_that_one_of_several_does(
         assert found[0] == found[1] == found[2]
         kinds = {row.partition(":")[0] for row in found[0]}
         assert kinds > {"workflow", "payload", "event", "head"}
+
+
+REVS: Final = query("""
+select
+    coalesce(
+        (select t.rev from engine.task as t where t.id = $1),
+        (select a.close_rev from engine.attempt as a where a.task_id = $1)
+    ) as rev,
+    (
+        select r.rev from engine.step_result as r
+        where r.task_id = $1 and r.checkpoint
+        order by r.step desc
+        limit 1
+    ) as recorded
+""")
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+async def test_a_recorded_step_bears_the_rev_of_its_own_task(
+    world: PostgresWorld, of_one: bool
+) -> None:
+    """At its time, or that at which the attempt ended; others of the same fence have other revs."""
+    worker = await Worker.attached(world)
+    programs = [await Program(world).started(worker) for _ in range(3)]
+    for count, program in enumerate(programs):
+        for counter in range(1, count + 1):
+            await program.commit(program.changes(emits=(program.emit(counter),)))
+
+    async def commit(*items: tuple[Program, Changes]) -> None:
+        for flight in ([item] for item in items) if of_one else (items,):
+            await together(world, *flight)
+
+    async def revs() -> list[tuple[int, int]]:
+        rows = [(await world.owner.fetch(REVS, program.task))[0] for program in programs]
+        return [(row["rev"], row["recorded"]) for row in rows]
+
+    at_work = [(one, one.changes(emits=(one.emit(9),), steps=(one.step("1"),))) for one in programs]
+    await commit(*at_work)
+    assert await revs() == [(2, 2), (3, 3), (4, 4)]
+    await commit(*((one, records_with_its_end(one, worker)) for one in programs))
+    assert await revs() == [(3, 3), (4, 4), (5, 5)]
