@@ -4,7 +4,23 @@ from mainspring_kernel.plain_limits import PLAIN_RETRY_MS_MAX
 from mainspring_schema.workflows import Flaw, StepRecord
 
 
-class StepFailed(Exception):
+class _Carried(Exception):
+    """Comes whole out of a pool of processes, and out of a copy, whatever its `__init__` takes.
+
+    Python would make it anew of its text, and a pool is broken by an error that it cannot read.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[_Carried], args: tuple[object, ...]) -> _Carried:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
+
+class StepFailed(_Carried):
     """A step failed for good: the same now and in every replay, so `__cause__` is None.
 
     What the step raised is in the worker's log.
@@ -41,7 +57,7 @@ class WaitTimedOut(TimeoutError):
     """What was waited for did not come in time."""
 
 
-class HeartbeatTimedOut(TimeoutError):
+class HeartbeatTimedOut(_Carried, TimeoutError):
     """A step's handler said nothing for longer than its heartbeat timeout."""
 
     def __init__(self, heartbeat_s: float) -> None:
@@ -55,7 +71,7 @@ class AttemptOver(Exception):
     """
 
 
-class GiveUp(Exception):
+class GiveUp(_Carried):
     """Raise it in a step or a workflow to fail at once, with a code of your own.
 
     A number, as of HTTP, is told as text.
@@ -65,12 +81,8 @@ class GiveUp(Exception):
         self.code = code if isinstance(code, str) else str(code)
         super().__init__(message or self.code)
 
-    def __reduce__(self) -> tuple[type["GiveUp"], tuple[str, str]]:
-        """It may come from the process that computes a step."""
-        return type(self), (self.code, str(self))
 
-
-class RetryAfter(Exception):
+class RetryAfter(_Carried):
     """Raise it in a step where the other side said when to come again: no sooner than that.
 
     Making it raises ValueError for what is no time, or longer than a plain task's attempts wait.
@@ -82,10 +94,6 @@ class RetryAfter(Exception):
             raise ValueError(told)
         super().__init__(message or f"not before {seconds:g} s")
         self.seconds = seconds
-
-    def __reduce__(self) -> tuple[type["RetryAfter"], tuple[float, str]]:
-        """It may come from the process that computes a step."""
-        return type(self), (self.seconds, str(self))
 
 
 class ToolError(Exception):
@@ -107,14 +115,14 @@ class NotInWorkflow(RuntimeError):
     """This is only to be awaited in the code of a workflow."""
 
 
-class NotInStep(RuntimeError):
+class NotInStep(_Carried, RuntimeError):
     """Only an attempt at a step knows whose it is; a step that is called as a function is none."""
 
     def __init__(self) -> None:
         super().__init__("step_info() is for the code of a step that a worker carries out")
 
 
-class TaskFailed(Exception):
+class TaskFailed(_Carried):
     """A submitted task failed for good, with the code of its last attempt."""
 
     def __init__(self, task_id: str, code: str, message: str) -> None:
@@ -123,7 +131,7 @@ class TaskFailed(Exception):
         self.code = code
 
 
-class WorkflowFailed(Exception):
+class WorkflowFailed(_Carried):
     """The workflow whose result was asked for failed or was cancelled. `code` is stable."""
 
     def __init__(self, workflow_id: str, code: str, message: str, type_: str = "") -> None:
@@ -135,7 +143,7 @@ class WorkflowFailed(Exception):
         """The name of the exception's class, where an exception ended it."""
 
 
-class ApiError(Exception):
+class ApiError(_Carried):
     """The service refused. `code` is stable, see docs/errors.md."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
