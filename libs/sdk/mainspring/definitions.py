@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
+from functools import update_wrapper
 from importlib import import_module
 from typing import Generic, ParamSpec, TypeVar, cast, overload
 
@@ -74,9 +75,8 @@ class Step(Generic[P, T_co]):
         self.cpu_bound = cpu_bound
         self._is_async = inspect.iscoroutinefunction(function)
         self.shape: Shape[T_co] = Shape(function)
-        self.__doc__ = function.__doc__
-        self.__name__ = function.__name__
-        self.__wrapped__ = function
+        update_wrapper(self, function, updated=())
+        self.__name__, self.__wrapped__ = function.__name__, function  # for type checkers
         check_keys(keys, circuit, self.shape.parameters)
         self._bare = queue is None and bool(keys or circuit or start_within_s)
         """Whether options of tasks are still to be told of as void within a workflow."""
@@ -248,9 +248,8 @@ class Workflow(Generic[P, T_co]):
         self.compensates = compensates
         self.drawn = drawn
         self.shape: Shape[T_co] = shape or Shape(function)
-        self.__doc__ = function.__doc__
-        self.__name__ = function.__name__
-        self.__wrapped__ = function
+        update_wrapper(self, function, updated=())
+        self.__name__, self.__wrapped__ = function.__name__, function  # for type checkers
 
     @property
     def declaration(self) -> msgspec.Raw | None:

@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Final, Generic, ParamSpec, TypeVar, cast, get_type_hints, overload
 from uuid import UUID
 
@@ -71,9 +71,8 @@ class Tool(Generic[P, R_co]):
         self.name = name or function.__name__
         self.effect: EffectClass = effect
         self.timeout_s = timeout_s
-        self.__doc__ = function.__doc__
-        self.__name__ = function.__name__
-        self.__wrapped__ = function
+        update_wrapper(self, function, updated=())
+        self.__name__, self.__wrapped__ = function.__name__, function  # for type checkers
         self._parameters = _Parameters(self.name, function)
         self.probe = probe
         self._check()
