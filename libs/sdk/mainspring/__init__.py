@@ -16,8 +16,8 @@ from mainspring.declaring import (
     parallel,
     sequence,
 )
-from mainspring.definitions import Step, Workflow, step
-from mainspring.descriptions import Description
+from mainspring.definitions import Call, Step, Workflow, step
+from mainspring.descriptions import Description, Page
 from mainspring.errors import (
     ApiError,
     AttemptOver,
@@ -35,13 +35,13 @@ from mainspring.errors import (
     WorkflowFailed,
 )
 from mainspring.fleet import Fleet
-from mainspring.handles import Handle
+from mainspring.handles import Handle, Starting
 from mainspring.heartbeats import heartbeat, heartbeat_details
 from mainspring.here import step_info
 from mainspring.images import Image
 from mainspring.queries import on_query
 from mainspring.retries import NO_RETRY, Retry
-from mainspring.tasks import TaskHandle
+from mainspring.tasks import Submitting, TaskDescription, TaskHandle
 from mainspring.tools import Tool, ToolContext, tool
 from mainspring.waiting import report, sleep, start_over, wait_for_signal
 from mainspring.worker import Worker
@@ -55,6 +55,7 @@ __all__ = [
     "ApiError",
     "AttemptOver",
     "Brings",
+    "Call",
     "Child",
     "Client",
     "Description",
@@ -68,11 +69,15 @@ __all__ = [
     "NotDone",
     "NotInStep",
     "NotInWorkflow",
+    "Page",
     "Retry",
     "RetryAfter",
+    "Starting",
     "Step",
     "StepFailed",
     "StepInfo",
+    "Submitting",
+    "TaskDescription",
     "TaskFailed",
     "TaskHandle",
     "Tool",

@@ -82,11 +82,11 @@ class Under(NamedTuple):
         return self
 
 
-class Child(Generic[P, T]):
+class Child(Generic[P, T_co]):
     """A start with its options said; its methods take the workflow's own arguments."""
 
     def __init__(
-        self, workflow: "Program[P, T]", *, queue: str, timeout_s: float | None, under: Under
+        self, workflow: "Program[P, T_co]", *, queue: str, timeout_s: float | None, under: Under
     ) -> None:
         flaw = flaw_of_name("a workflow", workflow.name) or flaw_of_name("a queue", queue)
         if flaw is not None:
@@ -96,7 +96,7 @@ class Child(Generic[P, T]):
         self.queue = queue
         self.delay_ms = timeout_ms_of(timeout_s)
 
-    async def run(self, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(self, *args: P.args, **kwargs: P.kwargs) -> T_co:
         """Raises StepFailed, and WaitTimedOut after `timeout_s`: the child is then cancelled."""
         record = await self._wait("child", args, kwargs, delay_ms=self.delay_ms)
         return self.workflow.shape.result(record.result)

@@ -15,13 +15,14 @@ from mainspring.values import encode
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Handle(Generic[T]):
+class Handle(Generic[T_co]):
     """A workflow that was started, or is known by its id."""
 
     def __init__(
-        self, client: Requests, id_: str, workflow: "Workflow[..., T] | None" = None
+        self, client: Requests, id_: str, workflow: "Workflow[..., T_co] | None" = None
     ) -> None:
         self._client = client
         self.id = id_
@@ -31,7 +32,7 @@ class Handle(Generic[T]):
         """How it is now."""
         return await self._client.get(self.id)
 
-    async def result(self, *, timeout_s: float | None = None) -> T:
+    async def result(self, *, timeout_s: float | None = None) -> T_co:
         """Waits for its end.
 
         Raises WorkflowFailed where it failed or was cancelled, TimeoutError after `timeout_s`.
@@ -40,13 +41,13 @@ class Handle(Generic[T]):
             seen = await self._client.ends.end_of(self.id, self._client.poll)
         return self.outcome_of(seen)
 
-    def outcome_of(self, seen: Description) -> T:
+    def outcome_of(self, seen: Description) -> T_co:
         """What it came to. Raises WorkflowFailed where it failed or was cancelled."""
         if seen.status == "completed":
             raw = bytes(seen.result)
             if self._workflow is not None:
                 return self._workflow.shape.result(raw)
-            return cast("T", msgspec.json.decode(raw))
+            return cast("T_co", msgspec.json.decode(raw))
         error = seen.error or Problem(code=seen.status)
         raise WorkflowFailed(self.id, error.code, error.message, error.type)
 

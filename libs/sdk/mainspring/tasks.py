@@ -19,6 +19,7 @@ from mainspring_schema.plain import PlainStatus
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _CALL_BYTES_MAX: Final = 768 * 1024
 """Inputs of one call: with their envelopes below the bound of a body."""
 _REFUSED_STATUS: Final = 422
@@ -57,10 +58,10 @@ class TaskDescription(Struct, frozen=True, kw_only=True):
         return self.status in ("completed", "failed", "cancelled")
 
 
-class TaskHandle(Generic[T]):
+class TaskHandle(Generic[T_co]):
     """A task that was submitted."""
 
-    def __init__(self, tasks: "Tasks", id_: str, step: "Step[..., T] | None" = None) -> None:
+    def __init__(self, tasks: "Tasks", id_: str, step: "Step[..., T_co] | None" = None) -> None:
         self.id = id_
         self._tasks = tasks
         self._step = step
@@ -69,7 +70,7 @@ class TaskHandle(Generic[T]):
         """How it is now."""
         return await self._tasks.poll(self.id, wait_s=0.0)
 
-    async def result(self, *, timeout_s: float | None = None) -> T:
+    async def result(self, *, timeout_s: float | None = None) -> T_co:
         """Waits for its end. Raises TaskFailed, also where it was cancelled; TimeoutError."""
         async with asyncio.timeout(timeout_s):
             seen = await self._tasks.end_of(self.id)
@@ -79,13 +80,13 @@ class TaskHandle(Generic[T]):
         raw = bytes(seen.result)
         if self._step is not None:
             return self._step.shape.result(raw)
-        return cast("T", msgspec.json.decode(raw))
+        return cast("T_co", msgspec.json.decode(raw))
 
     async def cancel(self, reason: str = "") -> TaskDescription:
         """Ends it at once, whoever is at work on it. One that has ended stays as it is."""
         return await self._tasks.cancel(self.id, reason)
 
-    async def requeue(self) -> "TaskHandle[T]":
+    async def requeue(self) -> "TaskHandle[T_co]":
         """A new task with the same input, where this one failed or was cancelled."""
         return TaskHandle(self._tasks, await self._tasks.requeue(self.id), self._step)
 
