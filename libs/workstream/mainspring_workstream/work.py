@@ -67,6 +67,13 @@ class Worker:
             wake=self._wake.set,
             elsewhere=elsewhere,
         )
+        try:
+            await self._keep_streams(attempts)
+            await attempts.abandon()
+        finally:  # a service cancels it once it is drained
+            await self._link.close()
+
+    async def _keep_streams(self, attempts: Attempts) -> None:
         failures = 0
         while not self._drained.is_set():
             steady = await self._one_stream(attempts)
@@ -75,8 +82,6 @@ class Worker:
                 await sleep_unless(
                     self._clock, delay_s(RECONNECT, failures, self._draws.unit()), self._drained
                 )
-        await attempts.abandon()
-        await self._link.close()
 
     async def drain(self) -> None:
         """No new tasks; waits for those that began, hands the others back, then lets `run` end.

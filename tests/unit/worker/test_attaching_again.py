@@ -1,4 +1,4 @@
-"""How long a worker waits before its next stream."""
+"""How long a worker waits before its next stream, and that it leaves none behind."""
 
 import asyncio
 import logging
@@ -62,6 +62,31 @@ async def test_streams_that_end_soon_after_their_attach_are_opened_ever_later() 
     assert clock.waits[8:] == [RECONNECT.first_s / 2], "after one that lived"
     worker.halt()
     await running
+
+
+class Ended(QueueEngineLink):
+    """Knows whether its connections were closed."""
+
+    closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_a_worker_that_is_ended_once_it_is_drained_closes_its_connections() -> None:
+    engine = FakeEngine()
+    link = Ended(engine)
+    worker = Worker(
+        core=WorkerCore(identity(1)), link=link, clock=ManualClock(), draws=SeededDraws(1)
+    )
+    running = asyncio.create_task(worker.run(idle))
+    await engine.attached()
+
+    await worker.drain()
+    running.cancel()
+    await asyncio.wait({running})
+
+    assert link.closed
 
 
 class NoEngine:
