@@ -1,4 +1,4 @@
-"""Configurations that workers ask for: one read of a stream at a time."""
+"""Configurations that workers ask for: one read of a stream at a time; and what they were sent."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,6 +10,7 @@ from mainspring_engine.usecases.agents import Agents
 from mainspring_engine.usecases.attachments import Attachment
 from mainspring_engine.usecases.configs import Configs
 from mainspring_engine.usecases.outbox import FrameOutbox
+from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX
 
 
 class Shelf:
@@ -45,3 +46,17 @@ async def test_a_stream_asks_often_and_is_read_for_once_in_parts() -> None:
     configs.asked(attachment, (b"x",))
     await asyncio.gather(*spawned)
     assert shelf.reads[2:] == [(b"x",)]
+
+
+def test_of_a_stream_as_many_are_remembered_as_a_worker_keeps() -> None:
+    attachment = Attachment(UUID(int=1), 1, FrameOutbox())
+    used, unused = b"used", b"unused"
+
+    attachment.sent_config(used)
+    attachment.sent_config(unused)
+    for number in range(CONFIG_CACHE_ENTRIES_MAX - 1):
+        assert attachment.has_config(used)
+        attachment.sent_config(number.to_bytes(32))
+
+    assert attachment.has_config(used)
+    assert not attachment.has_config(unused)

@@ -1,5 +1,6 @@
 """The workers attached to this process: what each holds, and how to reach it."""
 
+from collections import OrderedDict
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from mainspring_engine.domain.routes import Route
 from mainspring_engine.domain.silence import Silence
 from mainspring_engine.ports.outside import Outbox
 from mainspring_engine.ports.store import Handed
-from mainspring_kernel.limits import LEASE_S
+from mainspring_kernel.limits import CONFIG_CACHE_ENTRIES_MAX, LEASE_S
 from mainspring_schema.frames import Held, History
 from mainspring_schema.workflows import StepRecord
 
@@ -58,13 +59,26 @@ class Attachment:
         """The worker said that it takes no more."""
         self._looked_s = -LOOK_OVER_REST_S
         self.held: dict[UUID, HeldTask] = {}
-        self.configs: set[bytes] = set()
-        """Hashes this worker was sent."""
+        self._configs: OrderedDict[bytes, None] = OrderedDict()
 
     def given(self, held: Held) -> HeldTask | None:
         """The task, where the worker was given this very attempt."""
         task = self.held.get(held.task_id)
         return task if task is not None and task.held == held else None
+
+    def has_config(self, config_hash: bytes) -> bool:
+        """Whether the worker was sent it, of late: what it was not it asks for."""
+        found = config_hash in self._configs
+        if found:
+            self._configs.move_to_end(config_hash)
+        return found
+
+    def sent_config(self, config_hash: bytes) -> None:
+        """A worker keeps as many as are remembered here."""
+        self._configs[config_hash] = None
+        self._configs.move_to_end(config_hash)
+        if len(self._configs) > CONFIG_CACHE_ENTRIES_MAX:
+            self._configs.popitem(last=False)
 
     def doubted(self, named: tuple[Held, ...], now_s: float) -> bool:
         """Whether the tables should be asked what it holds: a beat does not name something old.

@@ -51,5 +51,5 @@ class Configs:
             _log.warning("configurations wait: %s", error)
             return
         for config_hash, body in bodies.items():
-            attachment.configs.add(config_hash)
+            attachment.sent_config(config_hash)
             attachment.outbox.config(Config(hash=config_hash, body=body))

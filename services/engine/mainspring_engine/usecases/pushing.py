@@ -170,12 +170,12 @@ class Pusher:
         )
 
     def _config_for(self, attachment: Attachment, config_hash: bytes) -> Config | None:
-        if not config_hash or config_hash in attachment.configs:
+        if not config_hash or attachment.has_config(config_hash):
             return None
         body = self._agents.body(config_hash)
         if body is None:
             return None
-        attachment.configs.add(config_hash)
+        attachment.sent_config(config_hash)
         return Config(hash=config_hash, body=body)
 
 
