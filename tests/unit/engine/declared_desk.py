@@ -145,20 +145,28 @@ class DeclaredDesk:
         result = PlainResult(flaw=Flaw(code="no_stock", message="none left"), retry_ms=retry_ms)
         return self.do(self.brought(place, result, failures=failures))
 
-    def declares(self, declaration: bytes) -> Answer:
+    def declared(self, declaration: bytes) -> intents.Answered:
+        """A worker brings it."""
         result = WorkflowResult(outcome="declared", declaration=declaration)
-        return self.do(self.brought("workflow", result))
+        return self.brought("workflow", result)
+
+    def declares(self, declaration: bytes) -> Answer:
+        return self.do(self.declared(declaration))
 
     def cancel(self) -> Answer:
         command = CancelWorkflow(org_id=DEFAULT_ORG_ID, workflow_id=self.id, reason="enough")
         return self.do(intents.WorkflowCancelled(command=command))
 
-    def signal(self, name: str = "go", payload: bytes = b"null") -> Answer:
+    def signalled(self, name: str = "go", payload: bytes = b"null") -> intents.WorkflowSignalled:
+        """Somebody sends it."""
         command = SignalWorkflow(
             org_id=DEFAULT_ORG_ID, workflow_id=self.id, signal_id=self.ids.uuid7(), name=name,
             payload=payload,
         )  # fmt: skip
-        return self.do(intents.WorkflowSignalled(command=command))
+        return intents.WorkflowSignalled(command=command)
+
+    def signal(self, name: str = "go", payload: bytes = b"null") -> Answer:
+        return self.do(self.signalled(name, payload))
 
     def hears(self, source: UUID, kind: str, body: bytes = b"") -> Answer:
         """A signal of a parent or a child lies there and is brought."""

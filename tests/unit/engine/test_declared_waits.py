@@ -45,6 +45,12 @@ def waits_last(order: int) -> object:
 
 
 @workflow(driver="machine")
+def waits_first(order: int) -> str:
+    del order
+    return do(pack, do_wait_for_signal("approve", type=int))
+
+
+@workflow(driver="machine")
 def beside(order: int) -> list[object]:
     with parallel():
         one = do(pack, order)
@@ -84,6 +90,15 @@ def test_a_signal_that_came_early_is_taken_when_its_step_begins() -> None:
     desk.ends("1")
     assert (desk.outcome, desk.events[-1][1]["result"]) == (Outcome.COMPLETED, 7)
     assert desk.signals == {}
+
+
+def test_a_signal_that_comes_with_the_declaration_is_taken() -> None:
+    assert waits_first.drawn is not None
+    desk = DeclaredDesk(None)
+
+    desk.do_all(desk.declared(waits_first.drawn.declaration), desk.signalled("approve", b"7"))
+
+    assert desk.given["2"] == [7]
 
 
 def test_one_that_ends_with_a_wait_has_its_result() -> None:

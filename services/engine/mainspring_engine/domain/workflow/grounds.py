@@ -61,7 +61,12 @@ def _body(going: Going, place: str) -> bytes:
 
 
 def chart(going: Going) -> Chart:
-    return going.materials.chart(course(going).declaration)
+    """This plan's own, which a worker has just declared, or a committed one."""
+    digest = course(going).declaration
+    own = next((config.body for config in going.plan.configs if config.hash == digest), None)
+    if own is None or going.materials.recall.chart(digest) is not None:
+        return going.materials.chart(digest)
+    return Chart(own)
 
 
 def course(going: Going) -> Course:
