@@ -131,7 +131,8 @@ class Child(Generic[P, T_co]):
         )
         if record.flaw is None:
             return record
-        if record.flaw.code == "timeout":
+        # One that itself failed of some timeout has its type; that it came too late has none.
+        if record.flaw.code == "timeout" and delay_ms is not None and not record.flaw.type:
             raise WaitTimedOut(record.flaw.message)
         raise StepFailed(record.flaw, record)
 

@@ -96,6 +96,29 @@ async def test_a_childs_failure_is_raised() -> None:
     assert result.flaw == Flaw(code="no_money", message="step 1 (child pay): none")
 
 
+@pytest.mark.parametrize("timeout_s", [None, 60])
+async def test_a_child_that_failed_of_a_timeout_of_its_own_has_failed_and_is_not_late(
+    timeout_s: float | None,
+) -> None:
+    seen: list[str] = []
+
+    @workflow
+    async def parent() -> None:
+        try:
+            await child(pay, timeout_s=timeout_s).run(1)
+        except StepFailed as error:
+            seen.append(error.code)
+
+    engine = FakeEngine()
+    (wait,) = (await engine.run(parent)).waits
+    flaw = Flaw(code="timeout", message="no letter came", type="WaitTimedOut")
+    engine.keep((came(wait, flaw=flaw),))
+
+    result = await engine.run(parent)
+
+    assert (result.outcome, seen) == ("completed", ["timeout"])
+
+
 async def test_options_of_a_child_travel_with_it() -> None:
     seen: list[type[BaseException]] = []
 

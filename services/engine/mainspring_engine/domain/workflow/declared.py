@@ -134,7 +134,9 @@ def wait_over(going: Going, timer_id: UUID) -> bool:
         _came(going, number, others)
     else:
         said = f"step {number}: the {wait.kind} {wait.name} did not come in time"
-        outcomes.give_up(going, Flaw(code="timeout", message=said), others)
+        # With a type: to who waits for it as for a child, it has failed, and did not come late.
+        flaw = Flaw(code="timeout", message=said, type="TimeoutError")
+        outcomes.give_up(going, flaw, others)
     return True
 
 
