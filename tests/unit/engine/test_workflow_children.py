@@ -112,12 +112,27 @@ def test_a_cancel_reaches_children_and_ends_with_them(parent: Desk) -> None:
     assert outcome_of(parent) is Outcome.CANCELLED
 
 
+@pytest.mark.parametrize(
+    ("result", "kept"), [(DONE, True), (WorkflowResult(outcome="cancelled"), False)]
+)
+def test_what_a_cancel_made_of_a_child_is_nothing_that_a_fork_would_take_over(
+    parent: Desk, result: WorkflowResult, kept: bool
+) -> None:
+    child_id = child_of(parent)
+    parent.cancel()
+
+    parent.hears(child_id, children.ENDED, pack(result))
+
+    assert ("1" in parent.records) is kept
+    assert (outcome_of(parent), parent.waits) == (Outcome.CANCELLED, {})
+
+
 def test_code_that_hears_of_its_childs_cancellation_before_its_own_is_cancelled(
     desk: Desk,
 ) -> None:
     desk.emits(waits=(PAY,))
-    desk.cancel()
     desk.hears(child_of(desk), children.ENDED, pack(WorkflowResult(outcome="cancelled")))
+    desk.cancel()
 
     desk.brings(WorkflowResult(outcome="failed", flaw=desk.records["1"].flaw))
 

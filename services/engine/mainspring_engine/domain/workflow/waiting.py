@@ -155,9 +155,14 @@ def end(going: Going, row: WaitRow, record: StepRecord) -> None:
 def child_ended(going: Going, child_id: UUID, result: WorkflowResult) -> None:
     """Nobody may wait for it any more."""
     row = row_of(going, child_id)
-    if row is not None:
-        flaw = children.flaw_of(result)
-        end(going, row, _record(row.wait, result=result.result, flaw=flaw))
+    if row is None:
+        return
+    if going.state.phase is Phase.CANCELLING and result.outcome == "cancelled":
+        # By this workflow's own end, which is no result of the step: a fork starts it anew.
+        drop(going, row)
+        return
+    flaw = children.flaw_of(result)
+    end(going, row, _record(row.wait, result=result.result, flaw=flaw))
 
 
 def row_of(going: Going, child_id: UUID) -> WaitRow | None:
