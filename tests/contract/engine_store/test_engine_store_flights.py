@@ -4,11 +4,21 @@ import msgspec
 import pytest
 
 from mainspring_engine.domain.changes import Changes, CloseTask, NewTask
-from mainspring_engine.domain.rows import Closing
+from mainspring_engine.domain.rows import Closing, Effect
 from mainspring_engine.ports.store import Committed
 from mainspring_schema.frames import Held, Verdict
 from mainspring_schema.grants import SessionStatus
-from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, close
+from tests.contract.engine_store.engine_worlds import (
+    IDS,
+    Session,
+    Worker,
+    World,
+    close,
+    result,
+)
+
+STARTED, DONE = 2, 3
+"""Of an effect."""
 
 BESIDE = pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside"])
 
@@ -143,3 +153,59 @@ async def test_an_attempt_that_ended_without_a_result_ends_no_second_time(
     reply = await committed(session, session.changes(closes=(late,)), beside=beside)
 
     assert reply.verdict is Verdict.STALE
+
+
+@BESIDE
+@pytest.mark.parametrize("wrong", ["task", "fence", "workflow"])
+async def test_a_result_is_of_the_attempt_that_ends_with_it(
+    session: Session, worker: Worker, wrong: str, beside: bool
+) -> None:
+    tasks = [session.task(f"reason:{n}", claim=worker.claim) for n in range(2)]
+    await session.start_turn(*tasks)
+    held, other = [Held(task.id, 1) for task in tasks]
+    of = {"task": other, "fence": Held(held.task_id, 2), "workflow": held}[wrong]
+    kept = result(session, of, "reason:0")
+    if wrong == "workflow":
+        kept = msgspec.structs.replace(kept, workflow_id=IDS.uuid7())
+
+    changes = session.changes(closes=(close(held),), results=(kept,))
+
+    assert (await committed(session, changes, beside=beside)).verdict is Verdict.INVALID
+    assert len((await session.world.store.open_tasks((session.turn,)))[session.turn]) == 2
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_an_effect_ends_with_its_own_call_alone(
+    session: Session, worker: Worker, together: bool
+) -> None:
+    calls = [
+        session.task(f"tool:1:{n}", claim=worker.claim, effect=Effect.AT_MOST_ONCE)
+        for n in range(3)
+    ]
+    other = await Session.opened(session.world)
+    elsewhere = other.task("tool:1:0", claim=worker.claim, effect=Effect.AT_MOST_ONCE)
+    await session.start_turn(*calls)
+    await other.start_turn(elsewhere)
+    held = [Held(call.id, 1) for call in (*calls, elsewhere)]
+    await session.world.store.start(tuple(worker.renewal(one) for one in held))
+    ended = calls[:2] if together else calls[:1]
+
+    ends = tuple(close(Held(call.id, 1)) for call in ended)
+    assert (await session.commit(session.changes(closes=ends))).verdict is Verdict.COMMITTED
+
+    states = [await session.world.effect_state(session.turn, call.step) for call in calls]
+    assert states == ([DONE, DONE, STARTED] if together else [DONE, STARTED, STARTED])
+    assert await session.world.effect_state(other.turn, elsewhere.step) == STARTED
+
+
+@BESIDE
+async def test_no_item_leaves_a_gap_before_its_events(session: Session, beside: bool) -> None:
+    changes = session.changes()
+    (event,) = changes.events
+    later = msgspec.structs.replace(event, seq=event.seq + 1)
+
+    reply = await committed(
+        session, msgspec.structs.replace(changes, events=(later,)), beside=beside
+    )
+
+    assert reply.verdict is Verdict.INVALID

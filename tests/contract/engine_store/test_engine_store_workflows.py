@@ -156,16 +156,21 @@ async def test_a_key_is_its_organizations(world: World) -> None:
     assert (await other.commit(other.starting())).verdict is Verdict.COMMITTED
 
 
-async def test_a_start_at_a_time_that_is_far_off_is_decided_again(world: World) -> None:
+@pytest.mark.parametrize("late_ms", [-2 * CLOCK_DRIFT_MS_MAX, 2 * CLOCK_DRIFT_MS_MAX])
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_start_at_a_time_that_is_far_off_is_decided_again(
+    world: World, late_ms: int, others: int
+) -> None:
     program = Program(world)
     start = program.starting()
-
-    reply = await program.commit(
-        msgspec.structs.replace(
-            program.changes(late_ms=2 * CLOCK_DRIFT_MS_MAX), start=start.start, steps=start.steps
-        )
+    far_off = msgspec.structs.replace(
+        program.changes(late_ms=late_ms), start=start.start, steps=start.steps
     )
+    beside = tuple(Program(world).starting() for _ in range(others))
 
+    reply, *rest = await world.store.commit((far_off, *beside))
+
+    assert [one.verdict for one in rest] == [Verdict.COMMITTED] * others
     assert reply.verdict is Verdict.CONFLICT
     assert reply.view is not None
     assert reply.view.head is None
