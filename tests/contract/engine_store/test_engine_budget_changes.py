@@ -8,7 +8,14 @@ import msgspec
 from mainspring_engine.domain.changes import Charge, Hold, Spending
 from mainspring_engine.domain.rows import Closing
 from mainspring_engine.ports.store import Committed
-from mainspring_schema.budgets import ChangeBudget, CreateBudget, ListBudgets, Subject, TopUp
+from mainspring_schema.budgets import (
+    ChangeBudget,
+    CreateBudget,
+    GetLedger,
+    ListBudgets,
+    Subject,
+    TopUp,
+)
 from mainspring_schema.frames import Held, Verdict
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, close
 from tests.contract.engine_store.test_engine_budgets import entries, left, made, seen
@@ -175,9 +182,11 @@ async def test_budgets_of_one_subject_are_those_of_no_other(session: Session) ->
         for one in subjects
     ]
     over = [[one.id for one in await budgets.over(session.org_id, (one,))] for one in subjects]
+    foreign = GetLedger(org_id=IDS.uuid7(), budget_id=ids[0], offset=0, limit=9)
 
     assert found == [[ids[0]], [ids[1]], [], []]
     assert over == [[ids[0]], [ids[1]]]
+    assert list(await budgets.ledger(foreign)) == []
 
 
 async def test_nothing_more_is_held_of_a_budget_that_is_paused(

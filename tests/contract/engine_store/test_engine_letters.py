@@ -183,6 +183,37 @@ async def test_a_requeue_is_due_with_what_its_turn_begins_from(
     assert (await seen(world, session, task_id)).status == "requeueing"
 
 
+async def test_a_requeue_goes_on_with_what_its_last_message_asked_for(
+    world: World, worker: Worker
+) -> None:
+    session = await Session.opened(world)
+    task = session.task(claim=worker.claim)
+    accepts = tuple(
+        msgspec.structs.replace(
+            session.accept(consumed=True),
+            seq=session.head.last_seq + 1 + n,
+            controls=Controls(verbosity=verbosity),
+        )
+        for n, verbosity in enumerate(("low", "high", "medium"))
+    )
+    await session.commit(
+        session.changes(events=3, workflows=(session.workflow(),), tasks=(task,), accepts=accepts)
+    )
+    letter = DeadLetter(task_id=task.id, workflow_id=session.turn, reason="poison", detail="d")
+    await session.commit(
+        session.changes(
+            workflows=(session.workflow(outcome=Outcome.FAILED),),
+            closes=(close(Held(task.id, 1), closing=Closing.QUARANTINED),),
+            dead_letters=(letter,),
+        )
+    )
+    await world.backstage.letters.resolve((requeue(session, task.id),))
+
+    (due,) = await world.backstage.letters.due((task.id,), ALL)
+
+    assert due.controls == Controls(verbosity="medium")
+
+
 async def test_a_requeue_is_due_at_its_time_and_once_in_a_while(
     world: World, worker: Worker
 ) -> None:

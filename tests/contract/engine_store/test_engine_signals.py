@@ -2,12 +2,15 @@
 
 from uuid import UUID
 
-from mainspring_engine.domain.changes import Changes, NewSignal, TakeSignal
+import msgspec
+
+from mainspring_engine.domain.changes import Changes, EndWait, NewSignal, NewWait, TakeSignal
 from mainspring_engine.domain.limits import SIGNAL_READ_BYTES_MAX
 from mainspring_engine.domain.rows import Outcome, SignalRow
+from mainspring_schema.codec import pack
 from mainspring_schema.frames import Verdict
 from tests.contract.engine_store.engine_worlds import IDS, World
-from tests.contract.engine_store.test_engine_store_workflows import Program
+from tests.contract.engine_store.test_engine_store_workflows import WAIT, Program
 
 
 async def test_a_signal_comes_once_and_is_taken_once(world: World) -> None:
@@ -42,6 +45,52 @@ async def test_a_signal_that_was_taken_is_taken_by_nobody_again(world: World) ->
     replies = await world.store.commit((taking(program), taking(other)))
 
     assert [reply.verdict for reply in replies] == [Verdict.INVALID, Verdict.COMMITTED]
+
+
+async def test_a_wait_that_ends_ends_no_other(world: World) -> None:
+    """Not of its own workflow, nor of another one at the same place."""
+    programs = [await Program(world).started() for _ in range(2)]
+    places = ("2", "3")
+    waits = [msgspec.structs.replace(WAIT, step=place) for place in places]
+    for program in programs:
+        new = tuple(
+            NewWait(workflow_id=program.id, step=wait.step, timer_id=None, body=pack(wait))
+            for wait in waits
+        )
+        await program.commit(program.changes(workflows=(program.row(),), waits=new))
+
+    ends = [
+        program.changes(
+            workflows=(program.row(),),
+            ended_waits=(EndWait(workflow_id=program.id, step=place),),
+        )
+        for program, place in zip(programs, places, strict=True)
+    ]
+    replies = await world.store.commit(tuple(ends))
+
+    assert [reply.verdict for reply in replies] == [Verdict.COMMITTED] * 2
+    found = await world.store.workflows.waiting(tuple(program.id for program in programs))
+    left = [[row.wait.step for row in found[program.id].waits] for program in programs]
+    assert left == [["3"], ["2"]]
+
+
+async def test_a_signal_is_taken_apart_from_others_of_its_source_and_name(world: World) -> None:
+    programs = [await Program(world).started() for _ in range(2)]
+    source, other = IDS.uuid7(), IDS.uuid7()
+    given = ((source, "signal:a"), (source, "signal:b"), (other, "signal:a"))
+    for program in programs:
+        new = tuple(NewSignal(source=one, kind=kind, body=b"1", taken=False) for one, kind in given)
+        await program.commit(program.changes(workflows=(program.row(),), signals=new))
+
+    take = TakeSignal(source=source, kind="signal:a")
+    reply = await programs[0].commit(
+        programs[0].changes(workflows=(programs[0].row(),), taken_signals=(take,))
+    )
+
+    assert reply.verdict is Verdict.COMMITTED
+    found = await world.store.workflows.waiting(tuple(program.id for program in programs))
+    left = [{(row.source, row.kind) for row in found[one.id].signals} for one in programs]
+    assert left == [set(given[1:]), set(given)]
 
 
 async def test_an_id_that_one_workflow_knows_is_new_to_another_of_the_same_flight(
