@@ -150,7 +150,8 @@ async def test_another_organization_forks_and_finds_nothing(store: Store) -> Non
             assert await tx.size_bytes(workspace_id) == 0
             assert await tx.remove_files(workspace_id, ["/a"]) == 0
         assert await tx.release_forks(SessionId(mine), limit=9) == 1
-        assert await tx.release_forks(SessionId(parent), limit=9) == 2
+        # Its own ones had theirs before something was removed, and others' are not to be seen.
+        assert await tx.release_forks(SessionId(parent), limit=9) == 0
 
     assert await seen(store, parent) == await seen(store, mine) == {"/a": b"new"}
 

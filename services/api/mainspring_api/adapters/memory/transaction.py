@@ -132,9 +132,11 @@ class MemoryTransaction(MemoryFiles):
             self._rows.deleting[id_] = self._clock.wall_ms()
 
     async def release_forks(self, id_: SessionId, *, limit: int) -> int:
-        files = {fork for (_, fork), (parent, _) in self._rows.forks.items() if parent == id_}
-        records = self._rows.record_forks.items()
-        forks = sorted({*files, *(fork for (_, fork), (parent, _) in records if parent == id_)})
+        both = (*self._rows.forks.items(), *self._rows.record_forks.items())
+        forks = sorted({
+            fork for (org_id, fork), (parent, _) in both
+            if org_id == self._org_id and parent == id_
+        })  # fmt: skip
         for fork in forks[:limit]:
             self._own_files(WorkspaceId(fork))
             await self.own_records(fork)
