@@ -43,10 +43,23 @@ def check_tags(tags: Sequence[str]) -> None:
 
 def tokens(search: str | None) -> tuple[str, ...]:
     """What a search asks for: all of these, anywhere, whatever the case."""
-    return tuple((search or "").lower().split()[:SEARCH_TOKENS_MAX])
+    return tuple((search or "").split()[:SEARCH_TOKENS_MAX])
 
 
 def matches(wanted: Iterable[str], *texts: str | None) -> bool:
-    """The memory twin's side of what the store's SQL does."""
-    hay = "\n".join(text for text in texts if text).lower()
-    return all(token in hay for token in wanted)
+    """What the store's SQL does, for lists that are in memory."""
+    hay = _folded("\n".join(text for text in texts if text))
+    return all(_folded(token) in hay for token in wanted)
+
+
+def _folded(text: str) -> str:
+    """Each character for itself, as in Postgres: a capital that ends one word stands within others.
+
+    By way of the capitals, for a Greek one has two small letters.
+    """
+    return "".join(map(_small, text))
+
+
+def _small(letter: str) -> str:
+    capital = letter.upper()
+    return (capital if len(capital) == 1 else letter).lower()[:1]

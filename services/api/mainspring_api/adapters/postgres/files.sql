@@ -18,7 +18,9 @@ where
     (status = 'active' or ($2::boolean and status = 'archived'))
     and not exists (
         select from unnest($1::text[]) as w (word)
-        where position(w.word in lower(concat_ws(chr(10), name, description))) = 0
+        where position(
+            lower(upper(w.word)) in lower(upper(concat_ws(chr(10), name, description)))
+        ) = 0
     )
 order by created_ms desc, id desc
 limit $3;

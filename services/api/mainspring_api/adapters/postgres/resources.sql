@@ -58,7 +58,10 @@ where
     (status = 'active' or ($2::boolean and status = 'archived'))
     and not exists (
         select from unnest($1::text[]) as w (word)
-        where position(w.word in lower(concat_ws(chr(10), name, display_name, description))) = 0
+        where position(
+            lower(upper(w.word))
+            in lower(upper(concat_ws(chr(10), name, display_name, description)))
+        ) = 0
     )
 order by name
 limit $3;
@@ -152,7 +155,10 @@ where
     (status = 'active' or ($2::boolean and status = 'archived'))
     and not exists (
         select from unnest($1::text[]) as w (word)
-        where position(w.word in lower(concat_ws(chr(10), name, display_name, description))) = 0
+        where position(
+            lower(upper(w.word))
+            in lower(upper(concat_ws(chr(10), name, display_name, description)))
+        ) = 0
     )
 order by created_ms desc, id desc
 limit $4 offset $3;
@@ -165,7 +171,10 @@ where
     (status = 'active' or ($2::boolean and status = 'archived'))
     and not exists (
         select from unnest($1::text[]) as w (word)
-        where position(w.word in lower(concat_ws(chr(10), name, display_name, description))) = 0
+        where position(
+            lower(upper(w.word))
+            in lower(upper(concat_ws(chr(10), name, display_name, description)))
+        ) = 0
     );
 
 -- name: put_agent

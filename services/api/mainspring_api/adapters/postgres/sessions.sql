@@ -26,7 +26,7 @@ where
     and ($2::uuid is null or agent_id = $2)
     and not exists (
         select from unnest($1::text[]) as w (word)
-        where position(w.word in lower(coalesce(title, ''))) = 0
+        where position(lower(upper(w.word)) in lower(upper(coalesce(title, '')))) = 0
     )
 order by created_ms desc, id desc
 limit $4 offset $3;
@@ -40,7 +40,7 @@ where
     and ($2::uuid is null or agent_id = $2)
     and not exists (
         select from unnest($1::text[]) as w (word)
-        where position(w.word in lower(coalesce(title, ''))) = 0
+        where position(lower(upper(w.word)) in lower(upper(coalesce(title, '')))) = 0
     );
 
 -- name: put_session
