@@ -137,6 +137,27 @@ async def test_a_list_is_narrowed_by_each_condition(world: World, worker: Worker
     assert await ids(LetterFilter(until_ms=died_ms + 60_000)) == [model_id, tool_id]
 
 
+async def test_the_time_that_a_letter_tells_is_a_bound_to_ask_by(
+    world: World, worker: Worker
+) -> None:
+    org = IDS.uuid7()
+    for _ in range(6):
+        await die(world, worker, org)  # within a millisecond each somewhere else
+    told = await world.backstage.letters.page(org, ANY, after=None, limit=ALL)
+
+    for letter in told:
+        since, until = [
+            await world.backstage.letters.page(org, wanted, after=None, limit=ALL)
+            for wanted in (
+                LetterFilter(from_ms=letter.died_ms),
+                LetterFilter(until_ms=letter.died_ms),
+            )
+        ]
+
+        assert letter in since
+        assert letter not in until
+
+
 # ── resolutions ─────────────────────────────────────────────────────────────────────────────────
 
 

@@ -4,7 +4,8 @@
 with told as (
     select
         d.task_id, d.workflow_id, d.session_id, d.reason, d.detail,
-        (extract(epoch from d.created_at) * 1000)::bigint as died_ms,
+        -- Not rounded, which may be later than it is: people ask with what they were told.
+        floor(extract(epoch from d.created_at) * 1000)::bigint as died_ms,
         case
             when r.task_id is null then 'open'
             when r.workflow_id is null then 'discarded'
