@@ -1,4 +1,4 @@
-"""What is listed, by words: both stores read letters alike."""
+"""What is listed, by words and in which order: both stores read letters alike."""
 
 from uuid import uuid4
 
@@ -7,6 +7,7 @@ import pytest
 from mainspring_api.domain.naming import tokens
 from mainspring_api.domain.resources import (
     Agent,
+    File,
     Harness,
     Session,
     Tier,
@@ -46,6 +47,44 @@ async def test_a_letter_that_only_looks_alike_is_another(store: Store) -> None:
         found = [await found_by(tx, search) for search in ("cafe", "5%3", "STRASSE")]
 
     assert found == [[], [], []]
+
+
+async def test_lists_have_one_order_of_letters_wherever_they_are_kept(store: Store) -> None:
+    """Byte by byte, whatever the locale of the database."""
+    names = ["0-b", "0b", "a", "a-a", "aa"]
+    paths = ["/B", "/_", "/a", "/a-b", "/a.b", "/a/b", "/ab", "/z", "/é"]
+    workspace_id = WorkspaceId(uuid4())
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        for name in reversed(names):
+            id_ = HarnessId(uuid4())
+            await tx.put_harness(
+                Harness(
+                    org_id=DEFAULT_ORG_ID,
+                    id=id_,
+                    name=name,
+                    tier=Tier(),
+                    created_ms=NOW_MS,
+                    updated_ms=NOW_MS,
+                )
+            )
+        files = [
+            File(
+                org_id=DEFAULT_ORG_ID,
+                workspace_id=workspace_id,
+                path=path,
+                id=uuid4(),
+                created_ms=NOW_MS,
+                updated_ms=NOW_MS,
+            )
+            for path in reversed(paths)
+        ]
+        await tx.put_files(files)
+        harnesses = await tx.harnesses(Listed())
+        listed = await tx.files(workspace_id)
+        read = await tx.files_at(workspace_id, paths)
+
+    assert [harness.name for harness in harnesses] == names
+    assert [file.path for file in listed] == [file.path for file in read] == paths
 
 
 async def put_all(tx: Transaction, text: str) -> None:

@@ -35,7 +35,7 @@ on conflict (org_id, id) do update set
     updated_ms = excluded.updated_ms, archived_ms = excluded.archived_ms;
 
 -- name: list_files
--- All files of a workspace by path, without their content.
+-- All files of a workspace, without their content.
 select
     org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes,
     null::bytea as content, created_ms, updated_ms
@@ -45,8 +45,7 @@ union all
 select
     org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
     updated_ms
-from api.inherited($1, null)
-order by path;
+from api.inherited($1, null);
 
 -- name: file_by_path
 -- One file with its content.
@@ -62,7 +61,7 @@ select
 from api.inherited($1, array[$2::text]);
 
 -- name: files_by_path
--- Several files with their content, by path.
+-- Several files with their content.
 select
     org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
     updated_ms
@@ -72,8 +71,7 @@ union all
 select
     org_id, workspace_id, path, id, is_directory, is_readonly, size_bytes, content, created_ms,
     updated_ms
-from api.inherited($1, $2::text[])
-order by path;
+from api.inherited($1, $2::text[]);
 
 -- name: lock_files
 -- Keeps others from writing files of a workspace until the transaction ends; readers go on.

@@ -63,7 +63,7 @@ where
             in lower(upper(concat_ws(chr(10), name, display_name, description)))
         ) = 0
     )
-order by name
+order by name collate "C"
 limit $3;
 
 -- name: put_harness

@@ -220,13 +220,14 @@ class PostgresTransaction(PostgresRecords):
         await self._put(F["put_workspace"], msgspec.structs.astuple(workspace))
 
     async def files(self, workspace_id: WorkspaceId) -> Sequence[File]:
-        return await self._tx.fetch_as(File, F["list_files"], workspace_id)
+        return _by_path(await self._tx.fetch_as(File, F["list_files"], workspace_id))
 
     async def file(self, workspace_id: WorkspaceId, path: str) -> File | None:
         return await self._tx.fetchrow_as(File, F["file_by_path"], workspace_id, path)
 
     async def files_at(self, workspace_id: WorkspaceId, paths: Sequence[str]) -> Sequence[File]:
-        return await self._tx.fetch_as(File, F["files_by_path"], workspace_id, list(paths))
+        found = await self._tx.fetch_as(File, F["files_by_path"], workspace_id, list(paths))
+        return _by_path(found)
 
     async def lock_files(self, workspace_id: WorkspaceId) -> None:
         if workspace_id not in self._locked:
@@ -302,3 +303,8 @@ class PostgresTransaction(PostgresRecords):
 
     async def drop_key(self, key: RequestKey) -> None:
         await self._tx.execute(F["drop_key"], key.route, key.key)
+
+
+def _by_path(files: Sequence[File]) -> Sequence[File]:
+    """Here, for in SQL each database has an order of letters of its own."""
+    return sorted(files, key=lambda file: file.path)
