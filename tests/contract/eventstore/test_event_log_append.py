@@ -150,6 +150,14 @@ async def test_a_head_that_claims_more_than_its_events_is_refused(story: Story) 
         await story.world.append([event], [replace(story.head(), last_seq=event.seq + 1)], [])
 
 
+async def test_a_head_that_claims_less_than_there_is_is_refused(story: Story) -> None:
+    await story.append("x.y")
+    story.seq -= 1
+
+    with pytest.raises(AppendRefused):
+        await story.world.append([], [story.head()], [])
+
+
 async def test_another_organization_is_refused(story: Story) -> None:
     event = story.event("input.message")
 

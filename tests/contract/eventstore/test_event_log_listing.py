@@ -173,6 +173,19 @@ async def test_text_is_searched_in_values_whatever_the_case(
     assert found.total == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"), [("ΑΣ", [2]), ("ας", [2]), ("300k", []), ("300\u212a", [2])]
+)
+async def test_a_letter_is_the_same_wherever_it_stands_in_a_word(
+    story: Story, text: str, found: list[int]
+) -> None:
+    """A sign that only looks like a letter of ASCII is another one."""
+    event = story.event("tool.completed", {"text": "ΑΣΑ 300\u212a"})
+    await story.world.append([event], [story.head()], [])
+
+    assert await seqs(story, EventFilter(text=text)) == found
+
+
 async def test_around_takes_a_window_on_each_side(told: Story) -> None:
     assert await seqs(told, EventFilter(around=5, window=2)) == [3, 4, 5, 6, 7]
     assert await seqs(told, EventFilter(around=1, window=1)) == [1, 2]

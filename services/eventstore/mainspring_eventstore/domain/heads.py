@@ -56,7 +56,10 @@ def misfit(
         return "the session is closed"
     if head.ts_ms < row.ts_ms:
         return "its time lies below the head's"
-    if sorted(event.seq for event in events) != list(range(row.last_seq + 1, head.last_seq + 1)):
+    follow = list(range(row.last_seq + 1, row.last_seq + 1 + len(events)))
+    if sorted(event.seq for event in events) != follow or head.last_seq != row.last_seq + len(
+        events
+    ):
         return f"its events do not follow {row.last_seq}"
     return ""
 

@@ -17,7 +17,7 @@ class Columns(Struct, frozen=True, kw_only=True):
     """The part of a filter that needs no payload. `after_seq` and `before_seq` are exclusive.
 
     `needles` and `text` only narrow what is looked at: every matching payload holds all needles,
-    and, in lower case, the text.
+    and the text once its letters of ASCII are in lower case.
     """
 
     after_seq: int = 0
@@ -58,7 +58,7 @@ def fits_columns(event: StoredEvent, turn_id: UUID | None, columns: Columns) -> 
         and (columns.to_ms is None or event.ts_ms <= columns.to_ms)
         and (columns.turn_id is None or columns.turn_id == turn_id)
         and all(needle in event.payload for needle in columns.needles)
-        and (columns.text is None or columns.text in event.payload.decode().lower())
+        and (columns.text is None or columns.text.encode() in event.payload.lower())
     )
 
 
@@ -78,7 +78,7 @@ def fits_payload(payload: bytes, wanted: EventFilter) -> bool:
         and (wanted.trace_id is None or context.get("trace_id") == wanted.trace_id)
         and (not wanted.tags or any(tag in tags for tag in wanted.tags))
         and (wanted.tool_name is None or _names_tool(whole.get("data"), wanted.tool_name))
-        and (not wanted.text or _says(whole.get("data"), wanted.text.lower()))
+        and (not wanted.text or _says(whole.get("data"), wanted.text.casefold()))
     )
 
 
@@ -116,5 +116,5 @@ def _names_tool(data: object, name: str) -> bool:
 
 def _says(value: object, text: str) -> bool:
     if isinstance(value, str):
-        return text in value.lower()
+        return text in value.casefold()
     return any(_says(part, text) for part in (*_member(value).values(), *_items(value)))
