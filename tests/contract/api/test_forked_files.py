@@ -255,3 +255,31 @@ async def test_where_a_session_was_forked_from_is_kept(store: Store) -> None:
         found = await tx.session(session.id)
 
     assert found == session
+
+
+async def test_forks_of_another_organization_are_not_released(store: Store) -> None:
+    parent, other = new_id(), organization_of(IDS.uuid7(), "other", NOW_MS)
+    await store.create_organization(other)
+    async with store.transaction(other.id) as tx:
+        await tx.fork_workspace(new_id(), parent, as_of_ms=None)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        foreign = await tx.release_forks(SessionId(parent), limit=2)
+    async with store.transaction(other.id) as tx:
+        own = await tx.release_forks(SessionId(parent), limit=2)
+
+    assert (foreign, own) == (0, 1)
+
+
+async def test_a_session_whose_deletion_did_not_begin_is_not_finished(store: Store) -> None:
+    session = new_session()
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.put_session(session)
+    await write(store, session.workspace_id, kept=b"1")
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        await tx.finish_delete(session.id)
+
+    async with store.transaction(DEFAULT_ORG_ID) as tx:
+        assert await tx.session(session.id) == session
+    assert await seen(store, session.workspace_id) == {"/kept": b"1"}

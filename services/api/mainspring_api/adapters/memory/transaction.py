@@ -132,20 +132,24 @@ class MemoryTransaction(MemoryFiles):
             self._rows.deleting[id_] = self._clock.wall_ms()
 
     async def release_forks(self, id_: SessionId, *, limit: int) -> int:
-        both = (*self._rows.forks.items(), *self._rows.record_forks.items())
-        forks = sorted({
-            fork for (org_id, fork), (parent, _) in both
-            if org_id == self._org_id and parent == id_
-        })  # fmt: skip
+        readers = [*self._rows.forks.items(), *self._rows.record_forks.items()]
+        forks = sorted(
+            {
+                fork
+                for (org_id, fork), (parent, _) in readers
+                if org_id == self._org_id and parent == id_
+            }
+        )
         for fork in forks[:limit]:
             self._own_files(WorkspaceId(fork))
             await self.own_records(fork)
         return len(forks[:limit])
 
     async def finish_delete(self, id_: SessionId) -> None:
-        self._rows.sessions.pop((self._org_id, id_), None)
-        self._rows.deleting.pop(id_, None)
-        self._drop_files(WorkspaceId(id_))
+        own = self._rows.sessions.get((self._org_id, id_))
+        if own is not None and self._rows.deleting.pop(id_, None) is not None:
+            del self._rows.sessions[self._org_id, id_]
+            self._drop_files(WorkspaceId(id_))
 
     async def open_log(self, head: OpenHead) -> None:
         at_ms = self._dated(head.ts_ms)
@@ -233,7 +237,7 @@ def label(row: Harness | Agent | Workspace) -> str | None:
 
 
 def check_free(rows: Iterable[T], row: T) -> None:
-    other = named(rows, row.name)
+    other = named(rows, row.name) if row.status != "deleted" else None
     if other is not None and other.id != row.id:
         msg = f"the name {row.name!r} is taken"
         raise NameTaken(msg)
