@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from mainspring_engine.domain.changes import DeadLetter, Timer
+from mainspring_engine.domain.changes import DeadLetter, NewWait, Timer
 from mainspring_engine.domain.explain.snapshot import Snapshot
 from mainspring_engine.domain.plain import PlainEnd, made_of
 from mainspring_engine.domain.routes import Route
@@ -18,7 +18,9 @@ from mainspring_schema.explaining import Subject
 from mainspring_schema.frames import Held
 from mainspring_schema.plain import SubmitTask
 from mainspring_schema.tasks import ReasonTask
+from mainspring_schema.workflows import Wait
 from tests.contract.engine_store.engine_worlds import IDS, Session, Worker, World, close
+from tests.contract.engine_store.test_engine_store_workflows import Program
 
 
 def state(session: Session, timer_id: UUID | None = None) -> bytes:
@@ -217,3 +219,20 @@ async def test_a_plain_task_stands_alone_open_and_closed(
     assert ended.closed is not None
     assert [attempt.closing for attempt in ended.closed.attempts] == ["result"]
     assert foreign is None
+
+
+async def test_what_is_waited_for_comes_by_its_place(world: World) -> None:
+    program = await Program(world).started()
+    waits = tuple(
+        NewWait(
+            workflow_id=program.id, step=place, timer_id=None,
+            body=pack(Wait(step=place, name="approve", kind="signal")),
+        )
+        for place in ("3", "1", "2")
+    )  # fmt: skip
+    await program.commit(program.changes(waits=waits))
+
+    found = await world.backstage.snapshots.of(program.org_id, "workflow", program.id)
+
+    assert found is not None
+    assert [row.wait.step for row in found.waits] == ["1", "2", "3"]

@@ -86,6 +86,9 @@ async def test_a_fork_of_a_generation_without_its_input_is_refused(
 
     assert reply.verdict is Verdict.INVALID
     assert await fork.recorded() == []
+    assert await fork.world.store.load((fork.id,)) == {}
+    assert await fork.world.store.open_tasks((fork.id,)) == {}
+    assert (await Program(fork.world, fork.org_id, key=fork.key).started()).rev == 1
 
 
 async def test_a_fork_that_is_judged_copies_as_well(source: Program) -> None:

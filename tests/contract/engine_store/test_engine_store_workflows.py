@@ -272,6 +272,20 @@ async def test_the_last_steps_ride_with_the_result(
     assert await program.recorded() == [b"body", b"body"]
 
 
+async def test_one_place_waits_once(world: World) -> None:
+    program = await Program(world).started()
+    wait = NewWait(workflow_id=program.id, step="2", timer_id=None, body=pack(WAIT))
+    end = EndWait(workflow_id=program.id, step="2")
+
+    replies = [
+        await program.commit(program.changes(waits=(wait,))),
+        await program.commit(program.changes(waits=(wait,))),
+        await program.commit(program.changes(ended_waits=(end,), waits=(wait,))),
+    ]
+
+    assert [reply.verdict.name for reply in replies] == ["COMMITTED", "INVALID", "COMMITTED"]
+
+
 async def test_waits_are_read_with_their_timers_until_they_end(world: World) -> None:
     program = await Program(world).started()
     timer_id = IDS.uuid7()

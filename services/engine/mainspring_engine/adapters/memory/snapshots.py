@@ -91,7 +91,8 @@ class MemorySnapshots:
         if workflow is None:
             messages = len(view.inbox)
             return Snapshot(now_ms=now_ms, head=view.head, workflow=None, messages=messages)
-        waits = tuple(self._tables.waits.get(workflow.id, {}).values())
+        found = self._tables.waits.get(workflow.id, {})
+        waits = tuple(found[step] for step in sorted(found))
         return Snapshot(
             now_ms=now_ms,
             head=view.head,

@@ -1,7 +1,7 @@
 """Users' workflows in memory: what a flight writes of them, and what is read."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from uuid import UUID
 
@@ -65,6 +65,12 @@ def check(tables: Tables, changes: Changes) -> None:
         task = tables.tasks.get(step.task_id)
         fits = step.fence == 0 or (task is not None and task.fence == step.fence)
         refuse("a recorded step without its attempt", not fits)
+    if changes.start is not None and changes.start.copied is not None:
+        _check_copy(tables, changes.expected.org_id, changes.start.copied)
+    left = {(ended.workflow_id, ended.step) for ended in changes.ended_waits}
+    for wait in changes.waits:
+        is_there = wait.step in tables.waits.get(wait.workflow_id, {})
+        refuse("a wait that is there", is_there and (wait.workflow_id, wait.step) not in left)
     kept = tables.signals.get(changes.expected.session_id, {})
     for take in changes.taken_signals:
         entry = kept.get((take.source, take.kind))
@@ -99,25 +105,22 @@ def write(tables: Tables, changes: Changes, now_ms: int) -> None:
         tables.signals[session_id][take.source, take.kind].taken = True
 
 
+def _check_copy(tables: Tables, org_id: UUID, copied: CopySteps) -> None:
+    source_id, places = copied.source_id, copied.places
+    needed = (prefix_of(generation_of(copied.bound)) + INPUT_STEP,) if places is None else places
+    gone = any((source_id, place) not in tables.steps for place in needed)
+    foreign = places is not None and tables.workflows[source_id].org_id != org_id
+    refuse("what a fork begins with was removed", gone or foreign)
+
+
 def _copy(tables: Tables, workflow_id: UUID, copied: CopySteps) -> None:
     source, fork = tables.workflows[copied.source_id], tables.workflows[workflow_id]
-    if copied.places is not None:
-        gone = any((copied.source_id, place) not in tables.steps for place in copied.places)
+    places = copied.places
+    if places is None:
         is_foreign = source.org_id != fork.org_id
-        refuse("what a fork begins with was removed", gone or is_foreign)
-        _copy_rows(tables, workflow_id, copied.source_id, copied.places)
-        return
-    if source.org_id != fork.org_id:
-        return
-    begins = prefix_of(generation_of(copied.bound)) + INPUT_STEP
-    refuse("what a fork begins with was removed", (copied.source_id, begins) not in tables.steps)
-    places = _before(tables, copied.source_id, copied.bound)
-    _copy_rows(tables, workflow_id, copied.source_id, places)
-
-
-def _copy_rows(tables: Tables, workflow_id: UUID, source_id: UUID, places: Iterable[str]) -> None:
+        places = () if is_foreign else _before(tables, copied.source_id, copied.bound)
     for place in places:
-        row = tables.steps[source_id, place]
+        row = tables.steps[copied.source_id, place]
         tables.steps[workflow_id, place] = msgspec.structs.replace(
             row, task_id=workflow_id, fence=0, rev=0, checkpoint=True
         )

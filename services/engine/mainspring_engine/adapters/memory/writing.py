@@ -83,6 +83,8 @@ def _check(tables: Tables, changes: Changes) -> None:
     refuse("two effects of one step", repeats(effects))
     refuse("an effect that is there", any(effect in tables.effects for effect in effects))
     refuse("a timer that is there", any(t.id in tables.timers for t in changes.timers))
+    letters = [letter.task_id for letter in changes.dead_letters]
+    refuse("a second dead letter", any(id_ in tables.dead_letters for id_ in letters))
     _check_inputs(tables, changes)
 
 
