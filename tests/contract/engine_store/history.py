@@ -11,7 +11,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 from typing_extensions import override
 
-from mainspring_engine.adapters.memory import MemoryStore
+from mainspring_engine.adapters.memory import MemoryStore, memory_backstage
 from mainspring_engine.domain.changes import (
     Changes,
     CloseTask,
@@ -34,6 +34,7 @@ from tests.contract.engine_store.engine_worlds import (
     PostgresWorld,
     Session,
     Worker,
+    World,
     claim,
 )
 
@@ -59,6 +60,7 @@ class OlderMemory(MemoryWorld):
         clock = SystemClock()
         self.log = MemoryLog(lock=self.lock, clock=clock)
         self.memory = MemoryStore(lock=self.lock, log=self.log, clock=clock, settle_s=0)
+        self.backstage = memory_backstage(self.memory, lock=self.lock, clock=clock)
 
     @override
     async def pass_time(self, seconds: float) -> None:
@@ -107,7 +109,15 @@ class History:
         """One operation, drawn; raises Apart where the answers differ."""
         while self.worlds[0].on_the_edge():
             await self._pass(2 * EDGE_MS / 1_000)
-        operations: list[tuple[Callable[[], Awaitable[None]], int]] = [
+        operations = self.operations()
+        (operation,) = self.draws.choices(
+            [one for one, _ in operations], [weight for _, weight in operations]
+        )
+        await operation()
+
+    def operations(self) -> list[tuple[Callable[[], Awaitable[None]], int]]:
+        """What may come next, each with its weight."""
+        return [
             (self._open, 1),
             (self._work, 4),
             (self._answer, 6),
@@ -123,15 +133,14 @@ class History:
             (self._look, 2),
             (self._age, 1),
         ]
-        (operation,) = self.draws.choices(
-            [one for one, _ in operations], [weight for _, weight in operations]
-        )
-        await operation()
 
     # ── both at once ────────────────────────────────────────────────────────────────────────────
 
     async def _both(self, name: str, ask: Callable[[Store], Awaitable[A]]) -> A:
-        answers = [await ask(world.store) for world in self.worlds]
+        return await self._of_worlds(name, lambda world: ask(world.store))
+
+    async def _of_worlds(self, name: str, ask: Callable[[World], Awaitable[A]]) -> A:
+        answers = [await ask(world) for world in self.worlds]
         memory, postgres = (_bare(msgspec.to_builtins(answer)) for answer in answers)
         self.done.append(f"{name}: {memory}")
         if memory != postgres:
