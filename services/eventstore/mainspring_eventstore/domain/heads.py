@@ -56,10 +56,9 @@ def misfit(
         return "the session is closed"
     if head.ts_ms < row.ts_ms:
         return "its time lies below the head's"
-    follow = list(range(row.last_seq + 1, row.last_seq + 1 + len(events)))
-    if sorted(event.seq for event in events) != follow or head.last_seq != row.last_seq + len(
-        events
-    ):
+    last_seq = row.last_seq + len(events)
+    follow = list(range(row.last_seq + 1, last_seq + 1))
+    if head.last_seq != last_seq or sorted(event.seq for event in events) != follow:
         return f"its events do not follow {row.last_seq}"
     return ""
 
