@@ -58,7 +58,7 @@ select
     '' as family
 from engine.key_limit as l
 left join engine.bucket as b on l.key = b.key
-order by l.key collate "C"
+order by l.key collate "C" -- a collation, which is of no table -- noqa: RF02
 limit $1;
 
 -- name: standing
@@ -94,7 +94,7 @@ cross join
         limit 1
     ) as l
 left join engine.bucket as b on k.key = b.key
-order by k.key collate "C";
+order by k.key collate "C"; -- a collation, which is of no table -- noqa: RF02
 
 -- name: weights
 -- Organizations that weigh other than 1.
