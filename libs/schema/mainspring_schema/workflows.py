@@ -137,6 +137,7 @@ class Fork(Struct, frozen=True, kw_only=True):
 
     None takes over all that is recorded of the generation, in which the new one begins. Of a
     declared one that ran on `declaration` (a hash) it takes over the steps `kept` and no others.
+    `asked` is the hash of what its caller asked for, whatever its source has come to since.
     """
 
     source_id: UUID
@@ -144,6 +145,7 @@ class Fork(Struct, frozen=True, kw_only=True):
     generation: int = 0
     declaration: bytes = b""
     kept: tuple[int, ...] = ()
+    asked: bytes = b""
 
     @property
     def bound(self) -> str:
@@ -327,6 +329,12 @@ def start_hash_of(
         told += ({"source_id": fork.source_id, "before": fork.before},)
         told += (fork.generation,) if fork.generation else ()
         told += () if onto is None else (onto,)
+    return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
+
+
+def fork_hash_of(command: ForkWorkflow) -> bytes:
+    """What a repeat is known by: its source goes on meanwhile, and what a start is made of."""
+    told = (command.source_id, command.step, command.queue, command.declaration)
     return hashlib.sha256(msgspec.msgpack.encode(told)).digest()
 
 

@@ -5,6 +5,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from mainspring_engine.domain.workflow.retention import BEHIND_ALL
+from mainspring_engine.ports.retention import Trim
 from mainspring_kernel.errors import NotFound, ValidationFailed, WorkflowKeyMismatch
 from mainspring_kernel.ids import DEFAULT_ORG_ID
 from mainspring_schema.workflows import (
@@ -98,6 +100,23 @@ async def test_a_fork_is_begun_once_by_its_key(house: House) -> None:
         two = await engine.workflows.fork(fork_of(house, source, "2", "again"))
         with pytest.raises(WorkflowKeyMismatch):
             await engine.workflows.fork(fork_of(house, source, "3", "again"))
+
+    assert (two.workflow_id, two.duplicate) == (one.workflow_id, True)
+
+
+async def test_a_fork_that_is_asked_for_again_is_found_whatever_became_of_its_source(
+    house: House,
+) -> None:
+    source = await begun(house)
+
+    async with house.working() as engine:
+        one = await engine.workflows.fork(fork_of(house, source, "2", "again"))
+        await engine.store.retention.trim((Trim(workflow_id=source, bound=BEHIND_ALL),), limit=10)
+        two = await engine.workflows.fork(fork_of(house, source, "2", "again"))
+        with pytest.raises(ValidationFailed):
+            await engine.workflows.fork(fork_of(house, source, "3", "again"))
+        with pytest.raises(ValidationFailed):
+            await engine.workflows.fork(fork_of(house, source, "2", "another"))
 
     assert (two.workflow_id, two.duplicate) == (one.workflow_id, True)
 

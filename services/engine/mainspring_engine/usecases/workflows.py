@@ -22,7 +22,7 @@ from mainspring_engine.domain.workflow.charts import Chart
 from mainspring_engine.domain.workflow.forking import kept
 from mainspring_engine.domain.workflow.state import Course
 from mainspring_engine.ports.store import Store
-from mainspring_engine.ports.workflows import WorkflowRow
+from mainspring_engine.ports.workflows import WorkflowFilter, WorkflowRow
 from mainspring_engine.usecases import workflow_views as views
 from mainspring_engine.usecases.backpressure import Backpressure
 from mainspring_engine.usecases.courses import Courses
@@ -37,6 +37,7 @@ from mainspring_kernel.errors import (
     PayloadTooLarge,
     ValidationFailed,
     WorkflowEnded,
+    WorkflowKeyMismatch,
 )
 from mainspring_kernel.limits import (
     WORKFLOW_KEY_CHARS_MAX,
@@ -58,7 +59,9 @@ from mainspring_schema.workflows import (
     WorkflowCancelReceipt,
     WorkflowPage,
     WorkflowView,
+    fork_hash_of,
     generation_of,
+    key_of,
 )
 
 _KEY: Final = re.compile(rf"[ -~]{{1,{WORKFLOW_KEY_CHARS_MAX}}}")
@@ -127,9 +130,27 @@ class Workflows:
     async def fork(self, command: ForkWorkflow) -> Started:
         """A new workflow that begins with what another one recorded before a step.
 
-        Raises NotFound for the other one, Conflict where its records were removed or do not fit,
-        ValidationFailed where it has no such step or too many, and what a start raises.
+        A repeat finds it, whatever the other one has come to since. Raises NotFound for the other
+        one, Conflict where its records were removed or do not fit, ValidationFailed where it has no
+        such step or too many, and what a start raises.
         """
+        check_build(command.build)
+        try:
+            return await self._fork(command)
+        except (Conflict, ValidationFailed, WorkflowKeyMismatch):
+            known = await self._forked_before(command)
+            if known is None:
+                raise
+            return known
+
+    async def _forked_before(self, command: ForkWorkflow) -> Started | None:
+        wanted = WorkflowFilter(org_id=command.org_id, key=key_of(command), limit=1)
+        for row in await self._store.workflows.list(wanted):
+            if states.decode(row.workflow).asked == fork_hash_of(command):
+                return Started(workflow_id=row.workflow.id, duplicate=True)
+        return None
+
+    async def _fork(self, command: ForkWorkflow) -> Started:
         source = await self._store.workflows.get(command.org_id, command.source_id)
         if source is None:
             detail = "no such workflow"
@@ -266,7 +287,9 @@ def _fork_of(command: ForkWorkflow, source: WorkflowRow) -> Fork:
         raise ValidationFailed(detail)
     else:
         generation = generation_of(step)
-    return Fork(source_id=command.source_id, before=step, generation=generation)
+    return Fork(
+        source_id=command.source_id, before=step, generation=generation, asked=fork_hash_of(command)
+    )
 
 
 def _fork_of_declared(command: ForkWorkflow, course: Course, chart: Chart) -> Fork:
@@ -280,6 +303,7 @@ def _fork_of_declared(command: ForkWorkflow, course: Course, chart: Chart) -> Fo
         before=step,
         declaration=course.declaration,
         kept=kept(course, None if step is None else int(step)),
+        asked=fork_hash_of(command),
     )
 
 

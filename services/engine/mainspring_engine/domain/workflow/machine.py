@@ -121,6 +121,7 @@ def _new_workflow(plan: Plan, command: StartWorkflow, key: str, materials: Mater
         blank = msgspec.structs.replace(
             blank,
             source=command.fork.source_id,
+            asked=command.fork.asked,
             found=states.FOUND_BY_FORKS,
             generation=command.fork.generation,
         )

@@ -95,6 +95,8 @@ class WorkflowState(Struct, frozen=True, array_like=True, kw_only=True):
     """Until when it is to have ended."""
     overdue: bool = False
     """That time is over: its cancel ends it as failed."""
+    asked: bytes = b""
+    """Of a fork: by what its caller finds it again."""
 
     def build_on(self, queue: str) -> str:
         """Which build does its work on a queue: the pin ends where its own queue ends."""
