@@ -21,8 +21,18 @@ from tests.chaos.coding import Outside
 from tests.chaos.found import Findings
 from tests.chaos.ledger import Line
 from tests.chaos.listening import AWAY, Json
-from tests.sim.programs import LETTER, Token, offers, token_of
-from tests.sim.wanted import FORKED_AT, Book, Order, drawn, fork_misfits, listed, misfits
+from tests.sim.programs import Token, offers, token_of
+from tests.sim.wanted import (
+    FORKED_AT,
+    PATIENT,
+    Book,
+    Order,
+    drawn,
+    fork_misfits,
+    listed,
+    misfits,
+)
+from tests.sim.wanted import letter as written
 
 AGAIN_S: Final = 0.25
 END_S: Final = 300.0
@@ -35,6 +45,8 @@ LATE: Final = frozenset({409})
 _OFFERS: Final = offers(Outside())
 _IDS: Final = RandomIds(SystemClock())
 
+POISON: Final = "poison"
+"""The code of what was set aside."""
 _DEATHS: Final = frozenset({"expired", "quarantined"})
 """How attempts are closed whose worker is gone, the last one with its task."""
 
@@ -97,9 +109,10 @@ class Customer:
         path = f"/durable/workflows/{placed.id}"
         for letter in range(order.letters):
             signal_id = f"signal_{_IDS.uuid7().hex}"
-            said: Json = {"name": LETTER, "payload": letter, "id": signal_id}
+            name, payload = written(order, letter)
+            said: Json = {"name": name, "payload": payload, "id": signal_id}
             # It waits for all of them; another one may end before a letter comes.
-            late = NOTHING if order.program == "letterbox" else LATE
+            late = NOTHING if order.program in PATIENT else LATE
             await self._asked("POST", f"{path}/signal", said, bears=late)
         if order.cancels:
             await asyncio.sleep(2 * self._draws.random())
@@ -204,7 +217,9 @@ class Audit:
     async def _program(self, placed: Placed) -> list[str]:
         order = placed.order
         status, result = await self._result(placed.id)
-        of_poison = status == "failed" and cast("Json", result)["code"] == "poison"
+        failed = status == "failed" and cast("Json", result)["code"] == POISON
+        # Of a child, whose failure is not its parent's.
+        of_poison = failed or (status == "completed" and POISON in listed(result))
         if of_poison and await self._lost_its_workers(placed.id):
             return []
         found = list(misfits(order, status, _copied(result), await self._book(placed.id)))
@@ -269,7 +284,7 @@ class Audit:
 
 def _of_poison(seen: Json) -> bool:
     """Of a task's result."""
-    return seen["error"] is not None and cast("Json", seen["error"])["code"] == "poison"
+    return seen["error"] is not None and cast("Json", seen["error"])["code"] == POISON
 
 
 def are_deaths(attempts: Sequence[Json]) -> bool:

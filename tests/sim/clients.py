@@ -19,6 +19,7 @@ from mainspring_api.usecases.session_ends import Ending
 from mainspring_api.usecases.session_tasks import cancel_below
 from mainspring_api.usecases.stream.session_stream import Opening, open_stream
 from mainspring_engine.domain.rows import Outcome
+from mainspring_harness.errors import ToolsetUnknown
 from mainspring_kernel.control_errors import SessionBusy
 from mainspring_kernel.errors import MainspringError, NotFound
 from mainspring_kernel.ids import (
@@ -37,7 +38,7 @@ from mainspring_schema.agents import CapabilityRef
 from mainspring_schema.commands import Cancel
 from mainspring_schema.delivery import DeliveryMode
 from mainspring_schema.messages import TextPart
-from tests.sim import forkers, minders, operators, planners
+from tests.sim import forkers, minders, operators, overseers, planners
 from tests.sim.forkers import Forked
 from tests.sim.keys import LIMITS
 from tests.sim.loop import Host, here
@@ -131,7 +132,7 @@ async def arrive(world: World, people: People) -> None:
     """Makes an agent and its sessions, then lets everybody in."""
     ids = SeededIds(world.tables.clock, world.chance.work.getrandbits(64))
     now_ms = world.tables.clock.wall_ms()
-    refs = tuple(CapabilityRef(ref=name) for name in world.capabilities if name)
+    refs = tuple(CapabilityRef(ref=name) for name in world.refs if name)
     refs += minders.refs() if world.weather.asks else ()
     tier = Tier(capabilities=refs, max_iterations=20)
     async with world.tables.api.transaction(DEFAULT_ORG_ID) as tx:
@@ -153,7 +154,7 @@ async def arrive(world: World, people: People) -> None:
             draft = sessions.SessionDraft(agent=agent, tier=Tier())
             await sessions.create(tx, draft, id_=session_id, ids=ids, now_ms=now_ms)
         await enter(session_id)
-    planners.come(world, people.plans, agent, ids)
+    planners.come(world, people.plans, agent, ids, lambda: world.planning.choice(people.read()))
     forkers.come(world, people.forks, people.read, enter, people.closed, ids)
 
 
@@ -166,6 +167,8 @@ async def _enter(world: World, people: People, session_id: SessionId, ids: Seede
     host.spawn(_read(world, host, reader), "reader")
     if world.weather.edits:
         host.spawn(operators.edit(world, people.withdrawn, session_id), "person")
+    if world.weather.spawns and not world.weather.operated:  # a requeue takes up what is over
+        host.spawn(overseers.oversee(world, people.wrong, session_id), "person")
     if world.minding.random() < world.weather.deletes:
         host.spawn(_delete(world, people, session_id), "person")
     for number in range(world.weather.messages):
@@ -204,11 +207,7 @@ async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> No
                 people.wrong.append(f"{said.key} was refused, a message to {said.mode}")
             return
         except MainspringError as error:
-            said.refused = said.session_id in people.closed and isinstance(error, NotFound)
-            if said.refused:
-                return
-            if error.status < 500:
-                people.gave_up.append(f"{said.key}: {error.code} {error.detail}")
+            if _is_final(said, people, error):
                 return
         await asyncio.sleep(_AGAIN_S * (1 + work.random()))
     else:
@@ -216,6 +215,16 @@ async def _speak(world: World, people: People, said: Said, ids: SeededIds) -> No
     if cancels:
         await asyncio.sleep(2 * work.random())
         await _cancel(world, people, said)
+
+
+def _is_final(said: Said, people: People, error: MainspringError) -> bool:
+    """Whether there is no use in asking again."""
+    said.refused = said.session_id in people.closed and isinstance(error, NotFound)
+    # Whoever has the tools of the agent may yet come.
+    fault = error.status < 500 and not isinstance(error, ToolsetUnknown)
+    if fault and not said.refused:
+        people.gave_up.append(f"{said.key}: {error.code} {error.detail}")
+    return said.refused or fault
 
 
 async def _post(world: World, said: Said, text: str, ids: SeededIds) -> None:

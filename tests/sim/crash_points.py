@@ -43,6 +43,7 @@ CALM: Final[Weather] = msgspec.structs.replace(
     stream_chokes_every_s=0.0, frame_lost=0.0, statement_stalls=0.0, mark_stalls=0.0,
     delta_reply_lost=0.0, last_hang=False, asks=False, budget=None, spawns=False,
     schedules=0, limited=False, deletes=0.0, edits=False, operated=False, forks=0,
+    stop_every_s=0.0, announces=False, forgets=False, bounded=False, builds=False,
 )  # fmt: skip
 
 

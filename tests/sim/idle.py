@@ -60,6 +60,7 @@ class Quiet(World):
             programs=0,
             plain_tasks=0,
             coders=0,
+            announces=False,
         )
         super().__init__(loop, weather, Chance(1))
         self.asked: Counter[str] = Counter()

@@ -5,7 +5,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.sim.world import SLOTS, World
+from tests.sim.wiring import SLOTS
+from tests.sim.world import World
 
 
 def at_rest(world: World) -> Iterator[str]:

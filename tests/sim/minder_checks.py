@@ -9,9 +9,11 @@ from uuid import UUID
 
 from mainspring_eventstore.adapters.memory.log import EventRow
 from mainspring_schema.budgets import MICRO, BudgetView
+from tests.sim import forkers
 from tests.sim.minders import HELD_BACK, Minders, data_of
 from tests.sim.world import World
 
+_OF_CALLS: Final = frozenset({"approval.requested", "approval.resolved", "tool.started"})
 _DECISIONS: Final = frozenset({"approval.resolved", "question.answered"})
 
 
@@ -20,6 +22,7 @@ def always(world: World, minders: Minders) -> Iterator[str]:
         yield from _decided(session_id, rows)
         yield from _told(session_id, rows, minders)
         yield from _leave(world, rows)
+        yield from _for_good(world, session_id, forkers.shown(world, session_id))
     yield from _money(world)
 
 
@@ -60,6 +63,31 @@ def _leave(world: World, rows: list[EventRow]) -> Iterator[str]:
         made = any(world.outside.applied[name][key] for name in HELD_BACK)
         if made and outcomes.get(call_id) != "allowed":
             yield f"call {key} was made, and {outcomes.get(call_id, 'nobody allowed it')}"
+
+
+def _for_good(world: World, session_id: UUID, rows: list[EventRow]) -> Iterator[str]:
+    """What was decided for good holds for every answer of a model that was asked for afterwards."""
+    decided: dict[str, str] = {}
+    known: dict[str, str] = {}
+    for row in rows:
+        if row.event.type == "reason.started":
+            known = dict(decided)
+            continue
+        if row.event.type not in _OF_CALLS:
+            continue
+        data = data_of(row.event.payload)
+        if data.decision.endswith("_always"):
+            decided[data.tool_name] = data.decision
+        elif row.event.type == "approval.requested" and data.tool_name in known:
+            yield f"{session_id.hex}: {data.tool_name} waits, and is {known[data.tool_name]}"
+        elif known.get(data.tool_call.name) == "reject_always" and _was_made(world, row):
+            yield f"{session_id.hex}: {data.tool_call} was made, and rejected for good"
+
+
+def _was_made(world: World, row: EventRow) -> bool:
+    call = data_of(row.event.payload).tool_call
+    turn = "" if row.turn_id is None else row.turn_id.hex
+    return call.name in HELD_BACK and world.outside.applied[call.name][f"{turn}:{call.id}"] > 0
 
 
 def _outcomes(rows: list[EventRow]) -> dict[str, str]:

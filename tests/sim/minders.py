@@ -50,7 +50,9 @@ _ROOM: Final[dict[Currency, tuple[int, int]]] = {
 }  # fmt: skip
 """Of a budget, in its currency: few calls of a model, and then a turn has to wait."""
 _PERIOD_S: Final = (3, 10)
-_DECISIONS: Final[tuple[Decision, ...]] = ("allow", "allow", "reject")
+_DECISIONS: Final[tuple[Decision, ...]] = (
+    "allow", "allow", "allow", "reject", "allow_always", "reject_always",
+)  # fmt: skip
 
 
 class Told(NamedTuple):
@@ -86,8 +88,16 @@ class _Id(Struct):
     id: str = ""
 
 
+class _Call(Struct, frozen=True):
+    id: str = ""
+    name: str = ""
+
+
 class _Data(Struct):
+    tool_call: _Call = _Call()
     tool_call_id: str = ""
+    tool_name: str = ""
+    decision: str = ""
     tool_calls: tuple[_Id, ...] = ()
     outcome: str = ""
     status: str = ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from uuid import UUID
 
+from mainspring_kernel.limits import DRAIN_S
 from tests.sim.network import Wire
 from tests.sim.world import World
 
@@ -19,6 +20,24 @@ _APART_S: Final = 15.0
 _CHOKED_S: Final = 20.0
 """Half of it at least, which is a lease: then another is at work on what it says it has done."""
 _OUT_S: Final = 8.0
+_STOPPED_S: Final = DRAIN_S + 5.0
+"""Who does not leave by then is killed."""
+
+
+def _kind(place: str) -> str:
+    return place.partition("-")[0]
+
+
+async def _leave_schedules(scheduler: Any) -> None:
+    scheduler.loop.stop()
+
+
+_LEAVING: Final[dict[str, Callable[[Any], Coroutine[Any, Any, None]]]] = {
+    "worker": lambda worker: worker.drain(),
+    "engine": lambda engine: engine.drain(),
+    "scheduler": _leave_schedules,
+}
+"""How those leave that are told to."""
 
 
 class Nemesis:
@@ -32,6 +51,7 @@ class Nemesis:
         async with asyncio.TaskGroup() as group:
             for every_s, strike in (
                 (weather.crash_every_s, self._crash),
+                (weather.stop_every_s, self._stop),
                 (weather.freeze_every_s, self._freeze),
                 (weather.wake_every_s, self._wake),
                 (weather.partition_every_s, self._partition),
@@ -78,8 +98,27 @@ class Nemesis:
         place = self._somebody()
         running = self._world.places[place]
         if running.host.up:
-            self._world.chance.met[f"crash of {place.partition('-')[0]}"] += 1
+            self._world.chance.met[f"crash of {_kind(place)}"] += 1
             running.host.crash()
+        await asyncio.sleep(_DOWN_S * self._draws.random())
+        if not self._world.places[place].host.up:
+            self._world.start(place)
+
+    async def _stop(self) -> None:
+        """As by SIGTERM: it finishes what it can, leaves, and is started again."""
+        stoppable = [one for one in sorted(self._world.places) if _kind(one) in _LEAVING]
+        place = self._draws.choice(stoppable)
+        host, program = self._world.places[place]
+        if not host.up:
+            return
+        self._world.chance.met[f"stop of {_kind(place)}"] += 1
+        leaving = host.spawn(_LEAVING[_kind(place)](program), "leaving")
+        for _ in range(round(_STOPPED_S / _LOOK_S)):
+            await asyncio.sleep(_LOOK_S)
+            if leaving.done() or not host.up:
+                break
+        if host.up:
+            host.crash()
         await asyncio.sleep(_DOWN_S * self._draws.random())
         if not self._world.places[place].host.up:
             self._world.start(place)
@@ -87,7 +126,7 @@ class Nemesis:
     async def _freeze(self) -> None:
         place = self._somebody()
         host = self._world.places[place].host
-        self._world.chance.met[f"freeze of {place.partition('-')[0]}"] += 1
+        self._world.chance.met[f"freeze of {_kind(place)}"] += 1
         host.freeze()
         await asyncio.sleep(_FROZEN_S * self._draws.random())
         host.thaw()

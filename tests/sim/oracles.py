@@ -33,6 +33,9 @@ class Watching(MemoryStore):
         super().__init__(lock=lock, log=log, clock=clock)
         self.broken: list[str] = []
         self.clerk = Clerk(self.tables)
+        self.began_ms: dict[UUID, int] = {}
+        """When workflows were written down first; their events are dated by engines."""
+        self.ended_ms: dict[UUID, int] = {}
 
     async def renew(self, renewals: tuple[Renewal, ...]) -> tuple[Renewed, ...]:
         answers = await super().renew(renewals)
@@ -48,7 +51,15 @@ class Watching(MemoryStore):
             if answer.verdict is Verdict.COMMITTED:
                 for sentence in (*sentences, *self._deaf(changes)):
                     self._note(sentence)
+                self._date(changes)
         return answers
+
+    def _date(self, changes: Changes) -> None:
+        now_ms = self._clock.wall_ms()
+        for change in changes.workflows:
+            self.began_ms.setdefault(change.id, now_ms)
+            if change.outcome is not Outcome.RUNNING:
+                self.ended_ms.setdefault(change.id, now_ms)
 
     def _deaf(self, changes: Changes) -> Iterator[str]:
         """What goes on and waits for a timer or a task that this took away: nothing wakes it."""

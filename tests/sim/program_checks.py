@@ -7,21 +7,24 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from mainspring_engine.adapters.memory.tables import StepRow, Tables
 from mainspring_engine.domain.plain import NOT_BEGUN, STEP
 from mainspring_engine.domain.rows import Closing, Outcome, TaskKind
+from mainspring_engine.domain.workflow import state as states
 from mainspring_engine.domain.workflow.children import KINDS
 from mainspring_engine.domain.workflow.going import OUTCOME_STEP
 from mainspring_eventstore.adapters.memory import MemoryLog
 from mainspring_kernel.ids import uuid7_ms
 from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult
-from mainspring_schema.workflows import CANCEL_STEP
+from mainspring_schema.workflows import CANCEL_STEP, Flaw
+from tests.sim.corners import GIVEN_BACK
 from tests.sim.orders import Handed, Orders, poisoned
-from tests.sim.programs import GIVEN_BACK, Call
+from tests.sim.programs import Call
 from tests.sim.records import recorded, token
-from tests.sim.wanted import Book, Order, fork_misfits, listed, misfits
+from tests.sim.wanted import OVERDUE, Book, Order, code_of, fork_misfits, listed, misfits
 from tests.sim.world import World
 
 _STARTS: Final = "workflow.started"
@@ -34,6 +37,18 @@ _PLAIN: Final = msgspec.msgpack.Decoder(PlainResult)
 _RESULT: Final = msgspec.msgpack.Decoder(WorkflowResult)
 _KEPT: Final = frozenset({Closing.RESULT, Closing.SUSPENDED})
 """An attempt that closed so left nothing undone that it did."""
+
+
+class _Child(Struct):
+    workflow_id: str
+    detached: bool = False
+
+
+class _ChildStarted(Struct):
+    data: _Child
+
+
+_CHILD: Final = msgspec.json.Decoder(_ChildStarted)
 _ORDER: Final = re.compile(r"order-\d+$")
 
 
@@ -41,6 +56,9 @@ def always(world: World, orders: Orders) -> Iterator[str]:
     yield from orders.wrong
     yield from _ends(world)
     yield from _calls(world)
+    yield from _climbs(world)
+    for order in orders.placed:
+        yield from _of_build(world, order)
     yield from _known(world, orders)
 
 
@@ -50,6 +68,7 @@ def at_rest(world: World, orders: Orders) -> Iterator[str]:
         if not one.settled:
             yield f"somebody still waits for {one.key}"
     yield from _nothing_left(world.tables.engine.tables, world.tables.log)
+    yield from _detached(world)
     for order in orders.placed:
         told = [id_ for id_ in (order.workflow_id, order.fork_id) if id_ is not None]
         lost = [id_ for id_ in told if id_ not in world.tables.engine.tables.workflows]
@@ -98,6 +117,24 @@ def _calls(world: World) -> Iterator[str]:
                 yield f"I12 {name} was called again after it was recorded"
 
 
+def _climbs(world: World) -> Iterator[str]:
+    """How far a step has come is never forgotten once an attempt was told of it, or failed."""
+    tables = world.tables.engine.tables
+    for key, told in world.ledger.climbs.items():
+        of: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+        for held, height in told.items():
+            of[held.task_id].append((held.fence, height))
+        for task_id, reads in of.items():
+            heights = [height for _, height in sorted(reads)]
+            if heights != sorted(heights):
+                yield f"the climb {key} (task {task_id.hex}) was told of {heights}, in this order"
+        for held, height in told.items():
+            before = Held(held.task_id, held.fence - 1)
+            said, row = world.ledger.told.get(before), tables.attempts.get(before)
+            if row is not None and row.closing is Closing.RETRIED and said not in (None, height):
+                yield f"the climb {key} had come to {said}, failed, and was told of {height}"
+
+
 def _owner(tables: Tables, held: Held) -> UUID:
     closed = tables.attempts.get(held)
     return tables.tasks[held.task_id].workflow_id if closed is None else closed.workflow_id
@@ -143,23 +180,73 @@ def _nothing_left(tables: Tables, log: MemoryLog) -> Iterator[str]:
                 yield f"I25 {entry.row.kind} to {session_id.hex} was never taken"
 
 
+def _detached(world: World) -> Iterator[str]:
+    """What was started to go on by itself went on, whatever became of who started it."""
+    for rows in world.tables.log.events.values():
+        for row in rows:
+            if row.event.type != "workflow.child_started":
+                continue
+            told = _CHILD.decode(row.event.payload).data
+            id_ = UUID(told.workflow_id.partition("_")[2])
+            if told.detached and _result(world, id_)[0] != "completed" and not poisoned(world):
+                yield f"{told.workflow_id} was to go on by itself, and ended {_result(world, id_)}"
+
+
 def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
     outcome, result = _result(world, id_)
-    if outcome == "failed" and poisoned(world):
-        return  # its workers were killed three times, which is no fault of its own
-    yield from misfits(order, outcome, result, _book(world, id_))
-    if order.program == "booking" and outcome == "cancelled":
+    childs = outcome == "completed" and "poison" in listed(result)
+    if poisoned(world) and (outcome == "failed" or childs):
+        return  # its workers were killed three times, or a child's, which is no fault of its own
+    if code_of(result) == OVERDUE and order.close_ms is not None:
+        yield from _overdue(world, order, id_)
+    elif code_of(result) == NOT_BEGUN.code and order.start_ms is not None:
+        yield from _not_begun(world, order, id_)
+    else:
+        yield from misfits(order, outcome, result, _book(world, id_))
+    if order.program in {"booking", "caravan"} and outcome != "completed" and not order.forced:
         yield from _given_back(world, order.key, id_)
-    if order.fork_id is None or outcome != "completed":
+    if order.fork_id is not None:
+        yield from _forked(world, order, order.fork_id, result if outcome == "completed" else None)
+
+
+def _forked(world: World, order: Order, fork_id: UUID, result: object) -> Iterator[str]:
+    """It has no bound, and nobody cancels it. `result` is its source's, where that has one."""
+    outcome, forked = _result(world, fork_id)
+    if outcome == "failed" and poisoned(world):
         return
-    forked_outcome, forked = _result(world, order.fork_id)
-    if forked_outcome == "failed" and poisoned(world):
-        return
-    if forked_outcome != "completed":
-        yield f"the fork of {order.key} ended {forked_outcome}: {forked!r}"
-        return
-    yield from misfits(order, forked_outcome, forked, _book(world, order.fork_id))
-    yield from fork_misfits(order, listed(result), listed(forked))
+    whole = msgspec.structs.replace(order, cancels=False, close_ms=None, start_ms=None)
+    for sentence in misfits(whole, outcome, forked, _book(world, fork_id)):
+        yield f"fork: {sentence}"
+    if outcome == "completed" and result is not None:
+        yield from fork_misfits(order, listed(result), listed(forked))
+
+
+def _overdue(world: World, order: Order, id_: UUID) -> Iterator[str]:
+    """It was stopped when its time was up, and not before."""
+    engine = world.tables.engine
+    took_ms = engine.ended_ms[id_] - engine.began_ms[id_]
+    if took_ms < (order.close_ms or 0):
+        yield f"{order.key} was stopped after {took_ms} ms, and had {order.close_ms}"
+
+
+def _not_begun(world: World, order: Order, id_: UUID) -> Iterator[str]:
+    """Nobody took it, and it was to be taken by then."""
+    engine = world.tables.engine
+    took_ms = engine.ended_ms[id_] - engine.began_ms[id_]
+    taken = [row for row in engine.tables.attempts.values() if row.workflow_id == id_]
+    if any(row.acknowledged for row in taken) or took_ms < (order.start_ms or 0):
+        yield f"{order.key} was not begun after {took_ms} ms, and {len(taken)} attempts were made"
+
+
+def _of_build(world: World, order: Order) -> Iterator[str]:
+    """What is for one build was tried by no other."""
+    tables = world.tables.engine.tables
+    for row in tables.attempts.values() if order.build else ():
+        worker = tables.registry.workers.get(row.incarnation)
+        if row.workflow_id != order.workflow_id or worker is None:
+            continue
+        if worker.build != order.build:
+            yield f"{order.key} is for {order.build}, and was tried by {worker.build}"
 
 
 def _given_back(world: World, key: str, id_: UUID) -> Iterator[str]:
@@ -184,7 +271,9 @@ def _result(world: World, id_: UUID) -> tuple[str, object]:
     row = tables.steps.get((id_, OUTCOME_STEP))
     outcome = tables.workflows[id_].outcome.name.lower()
     if row is None:
-        return outcome, None
+        # What failed without an answer of its worker says why in its state.
+        code, _, message = states.decode(tables.workflows[id_]).problem.partition(": ")
+        return outcome, Flaw(code=code, message=message)
     kept = _RESULT.decode(row.body)
     return outcome, kept.flaw or msgspec.json.decode(kept.result)
 

@@ -31,6 +31,7 @@ from mainspring import (
     wait_for_signal,
     workflow,
 )
+from mainspring.calling import NO_TOOLS, Announced
 from mainspring.ferry import Ferry, Passage
 from mainspring.warm import Warm
 from mainspring.worker import Runner
@@ -40,15 +41,11 @@ from mainspring_schema.frames import Held
 from mainspring_schema.tasks import PlainResult, WorkflowResult, WorkflowTask
 from mainspring_workstream.attempt import Attempt, HandedBack
 from mainspring_workstream.attempts import Ended
+from tests.sim.corners import GIVEN_BACK, LETTER, TOO_LATE, Errand, corners
 from tests.sim.loop import POISON, collapse
 
 T = TypeVar("T")
 Offer = Workflow[..., object] | Step[..., object]
-LETTER: Final = "letter"
-"""The name of the signal that workflows wait for."""
-TOO_LATE: Final = "too late"
-GIVEN_BACK: Final = 1
-"""The mark of a booking that heard of its cancel."""
 SO_FAR: Final = "so_far"
 """The query that tells which tokens a workflow has, of those programs that answer it."""
 ASKABLE: Final = frozenset({"errand", "hurry", "letterbox", "rounds"})
@@ -77,6 +74,14 @@ class Marks(Protocol):
         """A token that no other call gets."""
         ...
 
+    def reads(self, key: str, height: int) -> None:
+        """An attempt at a climb begins, and was told that it had come so far."""
+        ...
+
+    def tells(self, key: str, height: int) -> None:
+        """It tells that it has come so far."""
+        ...
+
 
 class Ledger:
     """Who called which step, by the key of what they belong to and a number within."""
@@ -87,6 +92,10 @@ class Ledger:
         self.stumbles = 0.0
         """How often a call fails."""
         self.calls: dict[tuple[str, int], list[Call]] = defaultdict(list)
+        self.climbs: dict[str, dict[Held, int]] = defaultdict(dict)
+        """How far each attempt at a climb was told that it had come, when it first asked."""
+        self.told: dict[Held, int] = {}
+        """How far each said that it has come."""
 
     async def mark(self, key: str, n: int) -> str:
         """A token that no other call gets. Raises Stumbled."""
@@ -102,6 +111,17 @@ class Ledger:
         token = f"{key}/{n}#{len(calls)}"
         await asyncio.sleep(self._work_s * self._draws.random() ** 3)
         return token
+
+    def reads(self, key: str, height: int) -> None:
+        held = _held.get()
+        assert held is not None, "a step outside of an attempt"
+        self.climbs[key].setdefault(held, height)
+
+    def tells(self, key: str, height: int) -> None:
+        del key
+        held = _held.get()
+        assert held is not None, "a step outside of an attempt"
+        self.told[held] = height
 
 
 class Token(NamedTuple):
@@ -132,6 +152,11 @@ def offers(ledger: Marks) -> dict[str, Offer]:
     async def refuse(key: str) -> str:
         raise GiveUp("refused", key)
 
+    @step(retry=Retry(attempts=2, first_s=0.1))
+    async def tire(key: str) -> str:
+        del key
+        raise Stumbled
+
     @step(name=POISON)
     async def collapses(key: str) -> str:
         del key
@@ -141,8 +166,11 @@ def offers(ledger: Marks) -> dict[str, Offer]:
     async def far(key: str, n: int) -> str:
         return await ledger.mark(key, n)
 
-    alone = [*_alone(mark, far), _hopeless(mark, refuse)]
-    found = [mark, refuse, collapses, far, *alone, *_waiting(mark), *_with_others(mark)]
+    hopeless, errand = _hopeless(mark, refuse), _errand(mark)
+    alone = [*_alone(mark, far), hopeless, errand]
+    others = [*_waiting(mark), *_with_others(mark, errand)]
+    found = [mark, refuse, tire, collapses, far, *alone, *others]
+    found += corners(ledger, mark, refuse, errand, hopeless)
     return {offer.name: offer for offer in found}
 
 
@@ -171,7 +199,7 @@ def _alone(mark: Step[[str, int], str], far: Step[[str, int], str]) -> list[Offe
     return [crowd, hurry, rounds]
 
 
-def _hopeless(mark: Step[[str, int], str], refuse: Step[[str], str]) -> Offer:
+def _hopeless(mark: Step[[str, int], str], refuse: Step[[str], str]) -> Workflow[[str], list[str]]:
     @workflow
     async def hopeless(key: str) -> list[str]:
         return [await mark(key, 0), await refuse(key)]
@@ -179,9 +207,7 @@ def _hopeless(mark: Step[[str, int], str], refuse: Step[[str], str]) -> Offer:
     return hopeless
 
 
-def _declared(
-    mark: Step[[str, int], str], errand: Workflow[[str, int, float], list[str]]
-) -> list[Offer]:
+def _declared(mark: Step[[str, int], str], errand: Errand) -> list[Offer]:
     @workflow(driver="machine")
     def chart(key: str) -> list[str]:
         first = do(mark, key, 0)
@@ -251,7 +277,7 @@ def _booking(mark: Step[[str, int], str]) -> Offer:
     return booking
 
 
-def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
+def _errand(mark: Step[[str, int], str]) -> Errand:
     @workflow
     async def errand(key: str, marks: int, doze_s: float) -> list[str]:
         found: list[str] = []
@@ -262,6 +288,10 @@ def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
         found.append(await mark(key, marks))
         return found
 
+    return errand
+
+
+def _with_others(mark: Step[[str, int], str], errand: Errand) -> list[Offer]:
     @workflow
     async def family(key: str, children: int) -> list[str]:
         await start_detached(errand, f"{key}.d", 1, 0.5)
@@ -270,7 +300,7 @@ def _with_others(mark: Step[[str, int], str]) -> list[Offer]:
         )
         return [token for tokens in grown for token in tokens]
 
-    return [errand, family, *_declared(mark, errand)]
+    return [family, *_declared(mark, errand)]
 
 
 # ── who runs them ───────────────────────────────────────────────────────────────────────────────
@@ -290,9 +320,13 @@ class Carrier(Runner):
         warm: int,
         gives_back: Callable[[], bool] = lambda: False,
         misfits: Callable[[], bool] = lambda: False,
+        announced: Announced = NO_TOOLS,
     ) -> None:
         plain = {name: it for name, it in offers.items() if isinstance(it, Step)}
-        super().__init__(workflows_of(offers), loop, draws, None, plain=plain, warm=Warm(warm))
+        super().__init__(
+            workflows_of(offers), loop, draws, None, plain=plain, warm=Warm(warm),
+            announced=announced,
+        )  # fmt: skip
         self._ferry: Ferry[PlainResult] = _Marked(loop)
         self._goes: Ferry[WorkflowResult] = _Marked(loop)
         self._gives_back, self._misfits = gives_back, misfits

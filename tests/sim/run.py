@@ -19,7 +19,7 @@ LOOK_S: Final = 0.5
 """Of virtual time, between two looks whether all is at rest."""
 _PROGRAMS = frozenset({
     "engine", "hub", "upkeep", "scheduler", "deltas", "stream", "arrive", "person", "reader",
-    "nemesis", "heal", "minder", "operator",
+    "nemesis", "heal", "minder", "operator", "leaving",
 })  # fmt: skip
 """Tasks that may end, but never by an error."""
 

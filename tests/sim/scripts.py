@@ -8,7 +8,7 @@ import msgspec
 from mainspring_harness.builtin import ask_user, background_execution, subagents
 from mainspring_schema.messages import Json
 from tests.sim.loop import POISON
-from tests.sim.tools import CLASSES, CLIENTS
+from tests.sim.tools import CLASSES, CLIENTS, THEIRS
 from tests.sim.world import World
 
 _POISONED: Final = 0.3
@@ -50,6 +50,9 @@ def _calls(world: World, depth: int) -> list[Json]:
     work, minding, weather = world.chance.work, world.minding, world.weather
     names = work.sample(sorted(CLASSES), work.choice((1, 2, 4)))
     calls: list[Json] = [{"name": name, "arguments": {"n": 1}} for name in names]
+    if weather.announces:
+        theirs = minding.sample(THEIRS, minding.choice((0, 1, 2)))
+        calls += [_of_theirs(name, minding.choice((1, 2))) for name in theirs]
     if weather.asks:
         # What a child's client would do nobody does.
         asking = (_ASKS, *_OF_CLIENTS) if depth == 0 else (_ASKS,)
@@ -61,6 +64,10 @@ def _calls(world: World, depth: int) -> list[Json]:
     if weather.poison and depth == 0 and work.random() < _POISONED:
         calls.append({"name": POISON, "arguments": {"n": 1}})
     return calls
+
+
+def _of_theirs(name: str, n: int) -> Json:
+    return {"name": name, "arguments": {"n": n}}
 
 
 def _behind(world: World) -> Json:

@@ -3,7 +3,8 @@
 The world keeps a ledger of its own: a crash takes back nothing of it.
 """
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from random import Random
 from typing import Final
 
@@ -29,6 +30,8 @@ CLASSES: Final[dict[str, EffectClass]] = {
     "send_letter": "at_most_once",
     "pay_bill": "verifiable",
 }
+THEIRS: Final = ("their_bill", "their_lamp", "their_letter", "their_look")
+"""Those that users announce."""
 CLIENTS: Final = ("read_dial",)
 """Calls that a client makes by itself."""
 SPAWNING: Final = (subagents.ID, session_tasks.ID, background_execution.ID)
@@ -40,16 +43,20 @@ class Outside:
     def __init__(self, draws: Random, work_s: float) -> None:
         self.draws = draws
         self._work_s = work_s
-        self.applied: dict[str, Counter[str]] = {name: Counter() for name in CLASSES}
+        self.applied: dict[str, Counter[str]] = defaultdict(Counter)
+        self.applied |= {name: Counter() for name in CLASSES}
 
     async def call(self, name: str, context: ToolContext) -> ToolOutcome:
-        await context.clock.sleep(self._work_s * self.draws.random() ** 3)
+        await self.apply(name, context.idempotency_key)
+        return ToolOutcome(result={"done": name})
+
+    async def apply(self, name: str, key: str) -> None:
+        """It takes its time, before and behind."""
+        await asyncio.sleep(self._work_s * self.draws.random() ** 3)
         if name == POISON:
             await collapse()
-        key = context.idempotency_key
         self.applied[name][key] += 1
-        await context.clock.sleep(self._work_s * self.draws.random() ** 3)
-        return ToolOutcome(result={"done": name})
+        await asyncio.sleep(self._work_s * self.draws.random() ** 3)
 
     async def probe(self, name: str, context: ToolContext) -> ToolOutcome:
         await context.clock.sleep(0.01)

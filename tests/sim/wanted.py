@@ -1,6 +1,7 @@
 """What somebody wants done, and what must come of it. Pure: for the simulation and for chaos."""
 
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from random import Random
 from typing import Final
 from uuid import UUID
@@ -8,10 +9,26 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from tests.sim.programs import TOO_LATE, Token, token_of
+from tests.sim.corners import LETTER, REPLY, TOO_LATE
+from tests.sim.programs import Token, token_of
 
 FORKED_AT: Final = "2"
 """The second step of an errand or a chart, the first that its fork does anew."""
+OVERDUE: Final = "timeout.schedule_to_close"
+"""The code of what was stopped because its time was up."""
+PATIENT: Final = frozenset({"letterbox", "serial", "pair", "lookout", "clockwork", "sieve"})
+"""Programs that do not end before their letters came."""
+ABSENT: Final = "unheard_of"
+"""No worker knows it: it can only be too late to begin."""
+NOT_BEGUN: Final = "timeout.schedule_to_start"
+_LATE: Final = {"appointment": "timeout"}
+"""Programs that may come too late, with which code."""
+_IN_LINE: Final = frozenset({"errand", "rounds", "renewing"})
+"""Programs that do one thing after the other."""
+_FAILING: Final = {
+    "hopeless": "refused", "quarrel": "refused", "doomed": "refused", ABSENT: NOT_BEGUN,
+}  # fmt: skip
+"""Programs that fail, with which code."""
 
 
 class Order(Struct, kw_only=True):
@@ -24,7 +41,17 @@ class Order(Struct, kw_only=True):
     """Keys."""
     letters: int = 0
     cancels: bool = False
+    forced: bool = False
+    """Whoever cancels it does not wait for what it gives back."""
     forks: bool = False
+    forks_early: bool = False
+    """While it is under way, with all that it has done so far."""
+    close_ms: int | None = None
+    """It is stopped when so much time has passed."""
+    start_ms: int | None = None
+    """It is not begun any more when so much time has passed."""
+    build: str = ""
+    """Only workers of that build may do it."""
     workflow_id: UUID | None = None
     fork_id: UUID | None = None
     settled: bool = False
@@ -40,6 +67,10 @@ def drawn(draws: Random, key: str, needs: tuple[str, ...] = ()) -> Order:
         "patience": [doze_s], "race": [doze_s], "booking": [doze_s],
         "crowd": [letters + 1], "hurry": [3], "rounds": [2, []],
         "hopeless": [], "household": [f"{key}.{child}" for child in (0, 1, "d")],
+        "serial": [letters, []], "pair": [letters], "lookout": [doze_s / 4], "clockwork": [],
+        "forgiving": [], "quarrel": [], "renewing": [1, []], "doomed": [f"{key}.0"], "ascent": [3],
+        "appointment": [],
+        "sieve": [letters, []], "caravan": [],
     }  # fmt: skip
     program = draws.choice((*known, "errand", "family", "chart"))
     return Order(
@@ -47,10 +78,27 @@ def drawn(draws: Random, key: str, needs: tuple[str, ...] = ()) -> Order:
         program=program,
         needs=needs,
         arguments=[key, *known[program]],
-        letters={"letterbox": letters, "patience": 1, "race": 1}.get(program, 0),
-        cancels=draws.random() < (0.8 if program == "booking" else 0.2),
+        letters={
+            "letterbox": letters,
+            "serial": letters,
+            "sieve": letters,
+            "pair": 2 * letters,
+            "patience": 1,
+            "race": 1,
+            "lookout": 1,
+            "clockwork": 1,
+            "appointment": 1,
+        }.get(program, 0),
+        cancels=draws.random() < {"booking": 0.8, "caravan": 1.0}.get(program, 0.2),
         forks=program in {"errand", "chart"} and draws.random() < 0.5,
     )
+
+
+def letter(order: Order, number: int) -> tuple[str, int]:
+    """The name and the payload of one that somebody writes to it."""
+    if order.program == "pair":
+        return (REPLY if number % 2 else LETTER), number // 2
+    return LETTER, number
 
 
 # ── what must come of it ────────────────────────────────────────────────────────────────────────
@@ -67,21 +115,51 @@ def misfits(order: Order, outcome: str, result: object, book: Book) -> Iterator[
     """`outcome` is a workflow's status, `result` its result or the flaw."""
     if outcome == "cancelled" and order.cancels:
         return
-    wanted = "failed" if order.program == "hopeless" else "completed"
-    if outcome != wanted:
+    code = _FAILING.get(order.program)
+    if outcome == "failed" and code_of(result) in (code, _LATE.get(order.program)):
+        return
+    if outcome != "completed" or code is not None:
         yield f"{order.key} ({order.program}) ended {outcome}: {result!r}"
-    elif outcome == "completed":
+    else:
         yield from _came_to(order, listed(result), book)
 
 
+class _Coded(Struct):
+    code: str = ""
+
+
+def code_of(flaw: object) -> str:
+    """Of a flaw as the engine has it, or as the api tells it."""
+    if not flaw or isinstance(flaw, list):
+        return ""  # it came to a result
+    return msgspec.convert(flaw, _Coded, from_attributes=True).code
+
+
 def _came_to(order: Order, result: list[object], book: Book) -> Iterator[str]:
-    if order.program == "letterbox":
+    if order.program in {"letterbox", "serial", "sieve"}:
         if result != list(range(order.letters)):
             yield f"no lost signal: {order.key} got letters {result}"
         return
+    told = _TOLD.get(order.program, lambda _: [])(order.letters)
+    if result[: len(told)] != told:
+        yield f"{order.key} ({order.program}) was told {result}"
+        return
+    del result[: len(told)]
     if order.program in {"patience", "race"} and result.pop(0) not in (0, TOO_LATE):
         yield f"{order.key} waited for a letter and got something else"
     yield from _tokens(order, result, book)
+
+
+_TICKS: Final = 3
+"""Marks of a clockwork."""
+_TOLD: Final[dict[str, Callable[[int], list[object]]]] = {
+    "pair": lambda letters: [*range(letters // 2)] * 2,
+    "lookout": lambda _: [0],
+    "appointment": lambda _: [0],
+    "clockwork": lambda _: [0],
+    "forgiving": lambda _: ["refused", "timeout", TOO_LATE],
+}
+"""What stands in a result before the tokens."""
 
 
 def _tokens(order: Order, result: list[object], book: Book) -> Iterator[str]:
@@ -101,7 +179,13 @@ def _tokens(order: Order, result: list[object], book: Book) -> Iterator[str]:
 
 def fork_misfits(order: Order, result: list[object], forked: list[object]) -> Iterator[str]:
     """A fork keeps what stands before its first step, and does the rest anew."""
-    if forked[0] != result[0] or set(forked[1:]) & set(result[1:]):
+    kept = 1
+    if order.forks_early and order.program not in _IN_LINE:
+        return  # of what was side by side any may have been done
+    if order.forks_early:
+        same = (one == other for one, other in zip(result, forked, strict=True))
+        kept = sum(1 for _ in takewhile(bool, same))
+    if forked[:kept] != result[:kept] or set(forked[kept:]) & set(result[kept:]):
         yield f"the fork of {order.key} came to {forked}, and its source to {result}"
 
 
@@ -112,9 +196,11 @@ def steps_of(order: Order) -> list[tuple[str, int]]:
     match order.program:
         case "errand":
             return [(key, n) for n in range(count + 1)]
-        case "crowd" | "hurry":
-            return [(key, n) for n in range(count)]
-        case "rounds":
+        case "crowd" | "hurry" | "clockwork":
+            return [(key, n) for n in range(count or _TICKS)]
+        case "ascent":
+            return [(place, n) for place in (key, f"{key}.far") for n in range(count)]
+        case "rounds" | "renewing":
             return [(key, n) for n in range(count, -1, -1)]
         case "family":
             return [(f"{key}.{child}", n) for child in range(count) for n in range(2)]

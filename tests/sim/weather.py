@@ -40,6 +40,8 @@ _HURRIED: Final = 0.5
 """The same."""
 _QUERIED: Final = 0.5
 """The same."""
+_BOUND: Final = 0.4
+"""The same."""
 _ORDERS: Final = ((0, 0), (0, 0), (1, 1), (2, 0), (3, 2), (0, 4))
 """How many programs and plain tasks; most seeds are for turns."""
 
@@ -133,6 +135,16 @@ class Weather(Struct, frozen=True, kw_only=True):
     """People ask programs how far they have come."""
     misfits: float = 0.0
     """Of the goes at users' workflows, until then: the worker's code is not what is recorded."""
+    stop_every_s: float = 0.0
+    """Somebody is told to end, as by SIGTERM."""
+    announces: bool = False
+    """Workers of users' own code have tools as well."""
+    forgets: bool = False
+    """Of workflows that start over only the newest generation is kept."""
+    bounded: bool = False
+    """Some programs are to begin, or to end, in time."""
+    builds: bool = False
+    """Each worker of users' code has a build of its own, and some programs are for one of them."""
     spawns: bool = False
     """The agent gives work to children, waits for some of them, and hears of the others."""
 
@@ -152,6 +164,8 @@ class Chance:
         self.hurrying = Random(f"hurrying {seed}")
         self.forking = Random(f"forking {seed}")
         self.querying = Random(f"querying {seed}")
+        self.binding = Random(f"binding {seed}")
+        self.overseeing = Random(f"overseeing {seed}")
         self.met: Counter[str] = Counter()
         """Faults by kind."""
 
@@ -222,6 +236,12 @@ def _with_minders(weather: Weather, draws: Random) -> Weather:
         forks=draws.choice((0, 0, 0, 1, 2)),
         misfits=draws.choice((0.0, 0.0, 0.3, 0.8)),
         queried=draws.random() < _QUERIED,
+        stop_every_s=draws.choice((0.0, 0.0, 3.0, 8.0)),
+        bounded=draws.random() < _BOUND,
+        forgets=draws.random() < _MINDED,
+        announces=(announces := draws.random() < _MINDED),
+        coders=max(weather.coders, int(announces)),
+        builds=draws.random() < _BOUND,
     )
 
 

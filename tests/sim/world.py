@@ -4,18 +4,16 @@
 
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
-from uuid import UUID
 
+from mainspring.calling import NO_TOOLS
 from mainspring_api.adapters.feed import BusFeed
-from mainspring_api.adapters.keys import EnvironmentKeys
-from mainspring_api.adapters.memory.store import MemoryStore as ApiStore
 from mainspring_api.adapters.posting import SessionDoor
 from mainspring_api.adapters.vault import EnvelopeVault
 from mainspring_api.usecases import upkeep
 from mainspring_api.usecases.configuration import Configurations
-from mainspring_api.usecases.credentials import StoredCredentials
 from mainspring_api.usecases.keeper import Keeper
 from mainspring_api.usecases.messages import MessagePath
 from mainspring_api.usecases.stream.hub import Hub
@@ -30,8 +28,6 @@ from mainspring_kernel.draws import Draws, SeededDraws
 from mainspring_kernel.ids import SeededIds
 from mainspring_local.dev.roads import (
     DirectControl,
-    DirectCredentials,
-    DirectDuties,
     DirectEventLog,
     DirectFiles,
     DirectLog,
@@ -40,6 +36,7 @@ from mainspring_local.dev.roads import (
 )
 from mainspring_scheduler.main import Parts as SchedulerParts
 from mainspring_scheduler.main import Scheduler
+from mainspring_schema.toolsets import READING
 from mainspring_worker.adapters.builtin_tools.shelf import all_tools
 from mainspring_worker.adapters.memory import MemoryHooks, MemoryServers, NoResources, Silence
 from mainspring_worker.adapters.models.catalogue import KEYLESS, Drivers
@@ -61,8 +58,8 @@ from mainspring_worker.usecases.steps import Steps
 from mainspring_workstream.configs import Configs
 from mainspring_workstream.core import WorkerCore
 from mainspring_workstream.flights import Flights
-from mainspring_workstream.identity import Identity
 from mainspring_workstream.work import Worker
+from tests.sim import theirs
 from tests.sim.database import SimClock, Tables
 from tests.sim.loop import Host, SimLoop
 from tests.sim.network import Hints, Links, Network, NoWitness, Remote, Wire
@@ -70,11 +67,10 @@ from tests.sim.programs import Carrier, Ledger, Offer, capabilities, offers
 from tests.sim.statements import Statements
 from tests.sim.tools import CAPABILITY, SPAWNING, InLine, Outside, Shelves, registry, shelf
 from tests.sim.weather import Chance, Weather
+from tests.sim.wiring import BUILD, Duties, house_credentials, identity
 
 _BACK_S: Final = 6.0
 """A supervisor's patience with what crashed by itself: longer than who breaks things waits."""
-SLOTS: Final = 4
-"""Of each worker."""
 _PARTS: Final = ("budgets", "inbox", "plain", "progress", "workflows")
 P = TypeVar("P")
 
@@ -96,12 +92,17 @@ class World:
     """Programs by their place: a restarted one stands where the crashed one stood."""
 
     capabilities: tuple[str, ...] = ("", CAPABILITY)
-    """What its workers can do, and its agent has."""
+    """What its workers can do."""
 
     def __init__(self, loop: SimLoop, weather: Weather, chance: Chance) -> None:
         self.loop, self.weather, self.chance = loop, weather, chance
         if weather.spawns:
             self.capabilities += SPAWNING
+        self.refs = self.capabilities
+        """What its agent has."""
+        if weather.announces:
+            self.refs += (theirs.CAPABILITY,)
+            self.capabilities += (READING,)
         self.network = Network(loop, weather, chance)
         self.tables = Tables(loop)
         self.hints = Hints(self.network)
@@ -114,6 +115,7 @@ class World:
         self.ledger = Ledger(Random(chance.programs.random()), loop.time, weather.step_s)
         self.ledger.stumbles = weather.step_trouble
         self.offers: dict[str, Offer] = offers(self.ledger) if weather.coders else {}
+        self.announced = theirs.announced(self.outside) if weather.announces else NO_TOOLS
         self.wires: list[Wire] = []
         self.registry: Registry = registry()
         self.places: dict[str, Running] = {}
@@ -139,7 +141,8 @@ class World:
         for number in range(self.weather.workers):
             self._place(f"worker-{number}", self._worker)
         for number in range(self.weather.coders):
-            self._place(f"worker-code-{number}", self._coder)
+            build = f"{BUILD}{number}" if self.weather.builds else BUILD
+            self._place(f"worker-code-{number}", partial(self._coder, build))
 
     def _place(self, place: str, maker: Callable[[Host], Any]) -> None:
         self._makers[place] = maker
@@ -255,7 +258,10 @@ class World:
 
     def _scheduler(self, host: Host) -> Scheduler:
         clock = self._clock()
-        calls = _Duties(self)
+        calls = Duties(
+            self.remote("engine", lambda engine: engine),
+            lambda: self.any_of("eventstore").program,
+        )
         scheduler = Scheduler(
             SchedulerParts(
                 duties=self.statements(self.tables.duties),
@@ -303,23 +309,27 @@ class World:
         host.spawn(worker.run(steps), "stream")
         return worker
 
-    def _working(self, clock: SimClock, draws: Draws, able: tuple[str, ...]) -> Worker:
+    def _working(
+        self, clock: SimClock, draws: Draws, able: tuple[str, ...], build: str = BUILD,
+        toolset: bytes = b"",
+    ) -> Worker:  # fmt: skip
         return Worker(
-            core=WorkerCore(_identity(self._ids(clock).uuid7(), able)),
+            core=WorkerCore(identity(self._ids(clock).uuid7(), able, build=build, toolset=toolset)),
             link=Links(self.network, self._conversations, self.wires),
             clock=clock,
             draws=draws,
         )
 
-    def _coder(self, host: Host) -> Worker:
+    def _coder(self, build: str, host: Host) -> Worker:
         """A user's own worker."""
         clock, draws = self._clock(), self._draws()
-        worker = self._working(clock, draws, capabilities(self.offers))
+        able = (*capabilities(self.offers), *self.announced.capabilities)
+        worker = self._working(clock, draws, able, build, self.announced.body)
         weather = self.weather
         carrier = Carrier(
             self.offers, self.loop, draws, weather.warm,
             self._befalls("task given back", weather.gives_back),
-            self._befalls("code that does not fit", weather.misfits),
+            self._befalls("code that does not fit", weather.misfits), self.announced,
         )  # fmt: skip
         host.spawn(worker.run(carrier, carrier), "stream")
         return worker
@@ -368,32 +378,3 @@ class World:
     def _conversations(self) -> tuple[Host, Any]:
         found = self.any_of("engine")
         return found.host, found.program.conversations
-
-
-class _Duties:
-    """scheduler → an engine and an event store, each call to whichever answers."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._engine: Remote = world.remote("engine", lambda engine: engine)
-
-    async def perform(self, duty: Any) -> Any:
-        store = self._world.any_of("eventstore").program
-        return await self._engine.call(lambda engine: DirectDuties(engine, store).perform(duty))
-
-
-def _identity(incarnation: UUID, capabilities: tuple[str, ...]) -> Identity:
-    return Identity(
-        incarnation=incarnation,
-        name=f"sim-{incarnation.hex[-6:]}",
-        build="sim",
-        queues=("default",),
-        capabilities=capabilities,
-        slots=SLOTS,
-    )
-
-
-def house_credentials(store: ApiStore) -> DirectCredentials:
-    """Nobody brings keys here: the simulated model needs none."""
-    brought = StoredCredentials(store, EnvironmentKeys({}), EnvelopeVault([]))
-    return DirectCredentials(store, brought)
