@@ -194,8 +194,8 @@ def _detached(world: World) -> Iterator[str]:
 
 def _outcome(world: World, order: Order, id_: UUID) -> Iterator[str]:
     outcome, result = _result(world, id_)
-    childs = outcome == "completed" and "poison" in listed(result)
-    if poisoned(world) and (outcome == "failed" or childs):
+    of_child = outcome == "completed" and "poison" in listed(result)
+    if poisoned(world) and (outcome == "failed" or of_child):
         return  # its workers were killed three times, or a child's, which is no fault of its own
     if code_of(result) == OVERDUE and order.close_ms is not None:
         yield from _overdue(world, order, id_)
