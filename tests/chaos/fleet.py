@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -65,6 +66,8 @@ UNEXPLAINED: Final = re.compile(
     r'^\{"level":"(ERROR|CRITICAL)"|^Traceback \(|PANIC:|deadlock detected'
 )
 """What no process may say, whatever is done to it."""
+MEANT: Final = re.compile("^workflow tardy failed: WaitTimedOut")
+"""The program fails by an error of its own, which is logged with where it was raised."""
 
 
 class Fleet:
@@ -285,8 +288,8 @@ class Fleet:
         return [
             f"{path.name}: {_shown(line)}"
             for path in sorted(self.home.logs.glob("*.log*"))
-            for line in path.read_text(errors="replace").splitlines()
-            if UNEXPLAINED.search(line) and not EXPLAINED.search(line)
+            for before, line in pairwise(["", *path.read_text(errors="replace").splitlines()])
+            if UNEXPLAINED.search(line) and not EXPLAINED.search(line) and not MEANT.search(before)
             if not is_late(line, self.thawed[path.name.partition(".")[0]])
         ]
 

@@ -190,11 +190,15 @@ class Acknowledgement(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
 
 
 class Attached(Struct, frozen=True, kw_only=True):
-    """`answers_beats`: also a beat that names nothing is answered, if only by an empty frame."""
+    """`answers_beats`: also a beat that names nothing is answered, if only by an empty frame.
+
+    `answers_drains`: a worker that drains is told when nothing more is on its way to it.
+    """
 
     lease_ms: int
     lost: tuple[Held, ...] = ()
     answers_beats: bool = False
+    answers_drains: bool = False
 
 
 class ToWorker(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -210,3 +214,4 @@ class ToWorker(Struct, frozen=True, kw_only=True, omit_defaults=True):
     leaving: bool = False
     histories: tuple[History, ...] = ()
     progress: tuple[Acknowledgement, ...] = ()
+    drained: bool = False

@@ -57,25 +57,17 @@ class WorkerCore:
         self._unnamed: dict[Held, float] = {}
         """What no attach or beat has named yet, with when it began, oldest first."""
         self._attach_number = 0
-        self._attached = False
+        self.attached = False
         self._attach_left = 0.0
         self._listed: tuple[Held, ...] = ()
         self._asked_at: float | None = None
         self._busy = 0
-        self._lease_s = LEASE_S
-        self._answers_beats = False
+        self.lease_s = LEASE_S
+        self._answers_beats = self._answers_drains = False
         self._wanted: dict[bytes, None] = {}
         self._out = Outgoing()
 
     # ── what is ──────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def attached(self) -> bool:
-        return self._attached
-
-    @property
-    def lease_s(self) -> float:
-        return self._lease_s
 
     @property
     def held(self) -> tuple[Held, ...]:
@@ -97,8 +89,9 @@ class WorkerCore:
         return bool(self._unnamed)
 
     @property
-    def draining(self) -> bool:
-        return self._out.draining
+    def is_over(self) -> bool:
+        """Whether it drains, has nothing in hand, and nothing is on its way to it."""
+        return self._out.draining and not self.busy and not self._answers_drains
 
     def leased(self, held: Held, now: float) -> bool:
         """Whether a new effect of this task may start: by our own clock the lease surely holds."""
@@ -107,7 +100,7 @@ class WorkerCore:
 
     def deaf(self, now: float) -> bool:
         """Asked a whole lease ago and heard nothing at all since: the stream is dead."""
-        return self._asked_at is not None and now - self._asked_at > self._lease_s
+        return self._asked_at is not None and now - self._asked_at > self.lease_s
 
     # ── streams ──────────────────────────────────────────────────────────────────────────────
 
@@ -118,7 +111,7 @@ class WorkerCore:
         unanswered follows once the engine has said what of it is lost.
         """
         self._attach_number += 1
-        self._attached = False
+        self.attached = False
         self._attach_left = now
         self._listed = self.held
         self._unnamed.clear()
@@ -126,12 +119,12 @@ class WorkerCore:
         free = self._identity.slots - self._busy
         self._out.begin_stream(min(0, free))
         attach = self._identity.attach(self._attach_number, self._listed)
-        credits_ = 0 if self.draining else max(0, free)
-        return FromWorker(attach=attach, credits=credits_, draining=self.draining)
+        credits_ = 0 if self._out.draining else max(0, free)
+        return FromWorker(attach=attach, credits=credits_, draining=self._out.draining)
 
     def close_stream(self) -> None:
         """The stream broke; nothing is sent until the next one is attached."""
-        self._attached = False
+        self.attached = self._answers_drains = False
         self._asked_at = None
 
     def receive(self, frame: ToWorker, now: float, *, since: float | None = None) -> list[Action]:
@@ -145,6 +138,8 @@ class WorkerCore:
             actions.append(Configured(config))
         for task in frame.tasks:
             self._accept(task, now, now if since is None else since, actions)
+        if frame.drained:
+            self.expect_nothing()
         self._answers(frame, actions)
         for held in frame.renewed:
             self._renew(held, actions)
@@ -155,9 +150,10 @@ class WorkerCore:
         return actions
 
     def _join(self, attached: Attached, actions: list[Action]) -> None:
-        self._attached = True
-        self._lease_s = attached.lease_ms / 1000
+        self.attached = True
+        self.lease_s = attached.lease_ms / 1000
         self._answers_beats = attached.answers_beats
+        self._answers_drains = attached.answers_drains
         self._lose(attached.lost, actions)
         for held in self._listed:
             entry = self._entries.get(held)
@@ -176,11 +172,11 @@ class WorkerCore:
             return
         if known is not None:
             self._lose((known,), actions)
-        if self.draining:
+        if self._out.draining:
             self._out.returned.append(held)
             return
         leased_s = min(since, now - task.age_ms / 1000)
-        self._entries[held] = Entry(leased_s + self._lease_s - LEASE_MARGIN_S)
+        self._entries[held] = Entry(leased_s + self.lease_s - LEASE_MARGIN_S)
         self._newest[held.task_id] = held
         self._unnamed[held] = now
         self._busy += 1
@@ -234,7 +230,7 @@ class WorkerCore:
         entry = self._entries.get(held)
         if entry is None or entry.asked_at is None:
             return
-        entry.lease_until = max(entry.lease_until, entry.asked_at + self._lease_s - LEASE_MARGIN_S)
+        entry.lease_until = max(entry.lease_until, entry.asked_at + self.lease_s - LEASE_MARGIN_S)
         entry.asked_at = None
         if entry.phase is Phase.RUNNING:
             actions.append(Renewed(held))
@@ -373,11 +369,15 @@ class WorkerCore:
         """No new tasks from now on."""
         self._out.draining = True
 
+    def expect_nothing(self) -> None:
+        """Nothing more is on its way: the engine said so, or says nothing at all."""
+        self._answers_drains = False
+
     # ── what goes out ────────────────────────────────────────────────────────────────────────
 
     def take(self, now: float) -> FromWorker | None:
         """The next frame with all that waits, within the bounds of a frame; None if nothing."""
-        if not self._attached or not self._out.waiting:
+        if not self.attached or not self._out.waiting:
             return None
         return self._out.take(self._beat(now))
 

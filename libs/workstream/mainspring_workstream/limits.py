@@ -26,6 +26,9 @@ CONFIG_TIMEOUT_S: Final = 10.0
 HISTORY_AGAIN_S: Final = 5.0
 """How long a page of recorded steps may take before it is asked for again: above every page that
 only takes its time, and well below what anybody waits for a workflow."""
+DRAIN_HEARD_S: Final = 1.0
+"""How long a draining worker waits for an engine to say that nothing more is on its way: its answer
+takes as long as a frame, and one that says nothing so long is frozen, or away."""
 DRAIN_ACK_S: Final = 3.0
 """How long a draining worker waits for the answers to its last results."""
 DRAIN_WORK_S: Final = DRAIN_S - DRAIN_ACK_S - 2.0

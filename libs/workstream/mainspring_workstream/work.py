@@ -28,6 +28,7 @@ from mainspring_workstream.limits import (
     AWAKE_S,
     BEATS_PER_LEASE,
     DRAIN_ACK_S,
+    DRAIN_HEARD_S,
     DRAIN_WORK_S,
     NO_ENGINE_TOLD_S,
     STEADY_S,
@@ -77,6 +78,7 @@ class Worker:
         failures = 0
         while not self._drained.is_set():
             steady = await self._one_stream(attempts)
+            self._notice_end()
             failures = 1 if steady else failures + 1
             if not self._drained.is_set():
                 await sleep_unless(
@@ -87,7 +89,7 @@ class Worker:
         """No new tasks; waits for those that began, hands the others back, then lets `run` end.
 
         Never longer than DRAIN_WORK_S and DRAIN_ACK_S: what is not over after the first is handed
-        back, or reported as unknown.
+        back, or reported as unknown. An engine has DRAIN_HEARD_S to say that it knows.
         """
         self._core.drain()
         if self._attempts is None:
@@ -97,6 +99,9 @@ class Worker:
         self._wake.set()
         self._notice_end()
         deadline = self._clock.mono() + DRAIN_WORK_S
+        if not await self._drained_by(self._clock.mono() + DRAIN_HEARD_S):
+            self._core.expect_nothing()
+            self._notice_end()
         if not await self._drained_by(deadline):
             _LOG.warning("drain deadline", extra={"open": len(self._attempts)})
             self._attempts.drain(begun=True)
@@ -252,8 +257,11 @@ class Worker:
         await self._drained.wait()
 
     def _notice_end(self) -> None:
-        """The last answer, or the last task handed back, ends a worker that drains."""
-        if self._core.draining and not self._core.busy:
+        """The last answer, or the last task handed back, ends a worker that drains.
+
+        But not before the engine knows: what it gave until then is to be handed back, too.
+        """
+        if self._core.is_over:
             self._drained.set()
 
     def _want_config(self, hash_: bytes) -> None:

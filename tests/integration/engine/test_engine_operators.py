@@ -146,6 +146,7 @@ async def test_the_registry_follows_a_worker_from_its_attach_to_its_end(house: H
             return (await worker_at(engine, worker)).leaving
 
         await until(leaving)
+        assert [frame.drained for frame in worker.frames if frame.drained] == [True]
         await worker.leave()
 
         async def stopped() -> bool:

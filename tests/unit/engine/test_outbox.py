@@ -37,6 +37,24 @@ async def test_whatever_is_large_of_a_task_fills_its_frame(member: dict[str, obj
     assert [frame and len(frame.tasks) for frame in frames] == [3, 2]
 
 
+async def test_a_drain_is_answered_once_and_behind_all_tasks() -> None:
+    outbox, large = FrameOutbox(), msgspec.structs.replace(TASK, payload=LARGE)
+    for _ in range(2):
+        outbox.task(large)
+    outbox.drained()
+    outbox.renewed(TASK.held)
+
+    frames = [await outbox.next_frame() for _ in range(2)]
+    outbox.renewed(TASK.held)
+    frames.append(await outbox.next_frame())
+
+    assert [frame and (len(frame.tasks), frame.drained) for frame in frames] == [
+        (1, False),
+        (1, True),
+        (0, False),
+    ]
+
+
 async def test_configurations_and_pages_of_histories_take_turns() -> None:
     outbox = FrameOutbox()
     for number in range(3):

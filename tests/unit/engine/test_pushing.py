@@ -1,4 +1,4 @@
-"""Tasks that an engine pushes late, for it or its database stood still, say how old they are."""
+"""Tasks that an engine pushes late say how old they are; a worker that drains gets none."""
 
 from typing import cast
 from uuid import UUID
@@ -27,12 +27,14 @@ class Yard:
         self.clock, self.outbox = ManualClock(), FrameOutbox()
         self.ids = SeededIds(self.clock, seed=1)
         attachments = Attachments()
-        attachments.add(Attachment(WORKER, 1, self.outbox))
+        self.attachment = Attachment(WORKER, 1, self.outbox)
+        attachments.add(self.attachment)
+        self.undelivered: list[Held] = []
         self.pusher = Pusher(
             attachments,
             cast("Agents", cast("object", None)),
             cast("Sessions", cast("object", None)),
-            lambda _: None,
+            self.undelivered.append,
             self.clock,
         )
 
@@ -65,3 +67,14 @@ async def test_a_task_goes_with_its_age_since_before_its_claim(late_s: float, ag
     yard.claimed(began_s)
 
     assert [task.age_ms for task in await yard.pushed()] == [age_ms, age_ms]
+
+
+async def test_what_was_claimed_for_a_worker_that_drains_by_now_is_for_others() -> None:
+    yard = Yard()
+    yard.attachment.leaving = True
+
+    yard.plain(yard.clock.mono())
+    yard.claimed(yard.clock.mono())
+
+    assert len(yard.undelivered) == 2
+    assert yard.outbox.unwritten() == frozenset()

@@ -40,10 +40,13 @@ class Conversation:
             if wanted(frame):
                 return frame
 
-    async def accept(self, *, lease_ms: int = LEASE_MS, lost: tuple[Held, ...] = ()) -> FromWorker:
+    async def accept(
+        self, *, lease_ms: int = LEASE_MS, lost: tuple[Held, ...] = (), answers_drains: bool = False
+    ) -> FromWorker:
         self.attach = await self.next()
         assert self.attach.attach is not None
-        self.say(ToWorker(attached=Attached(lease_ms=lease_ms, lost=lost)))
+        told = Attached(lease_ms=lease_ms, lost=lost, answers_drains=answers_drains)
+        self.say(ToWorker(attached=told))
         return self.attach
 
     def say(self, frame: ToWorker) -> None:
@@ -90,7 +93,9 @@ class FakeEngine:
         async with asyncio.timeout(WAIT_S):
             return await self._arrived.get()
 
-    async def attached(self, *, lease_ms: int = LEASE_MS) -> Conversation:
+    async def attached(
+        self, *, lease_ms: int = LEASE_MS, answers_drains: bool = False
+    ) -> Conversation:
         conversation = await self.arrival()
-        await conversation.accept(lease_ms=lease_ms)
+        await conversation.accept(lease_ms=lease_ms, answers_drains=answers_drains)
         return conversation

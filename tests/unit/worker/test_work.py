@@ -318,6 +318,43 @@ async def test_idle_worker_drains_at_once() -> None:
         await engine.hung_up()
 
 
+async def test_what_is_on_its_way_to_a_worker_that_drains_is_handed_back() -> None:
+    async with bench() as b:
+        engine = await b.engine.attached(answers_drains=True)
+
+        draining = asyncio.create_task(b.worker.drain())
+        await engine.until(lambda f: f.draining)
+        engine.give(task(held(1)))
+        first = await engine.until(lambda f: f.returned)
+        engine.give(task(held(2)))
+        second = await engine.until(lambda f: f.returned)
+        engine.say(ToWorker(drained=True))
+
+        async with asyncio.timeout(WAIT_S):
+            await draining
+            await b.running
+        await engine.hung_up()
+        assert (first.returned, second.returned) == ((held(1),), (held(2),))
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_a_drain_does_not_wait_long_for_an_engine_that_is_silent_or_gone(
+    breaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_module, "DRAIN_HEARD_S", WAIT_S * 9 if breaks else 0.01)
+    async with bench() as b:
+        engine = await b.engine.attached(answers_drains=True)
+
+        draining = asyncio.create_task(b.worker.drain())
+        await engine.until(lambda f: f.draining)
+        if breaks:
+            engine.hang_up()
+
+        async with asyncio.timeout(WAIT_S):
+            await draining
+            await b.running
+
+
 @pytest.mark.parametrize("effect_class", ["idempotent", "at_most_once"])
 async def test_drain_deadline_hands_back_or_tells_what_is_unknown(
     effect_class: EffectClass, monkeypatch: pytest.MonkeyPatch

@@ -41,6 +41,7 @@ class FrameOutbox:
         self._histories: deque[History] = deque()
         self._count = 0
         self._leaving = False
+        self._drained = False
         self._closed = False
         self._wake = asyncio.Event()
 
@@ -102,6 +103,11 @@ class FrameOutbox:
     def pages_unread(self) -> int:
         return len(self._histories)
 
+    def drained(self) -> None:
+        """Tells a worker that drains, behind all tasks that are for it, that it gets no more."""
+        self._drained = True
+        self._woken()
+
     def leave(self) -> None:
         """Tells the worker to attach elsewhere."""
         self._leaving = True
@@ -129,10 +135,12 @@ class FrameOutbox:
             configs=_take(self._configs, FRAME_TASKS_MAX, _weight_of),
             renewed=tuple(self._renewed),
             leaving=self._leaving,
+            drained=self._drained and not self._tasks,
             # One page is as large as a frame should be.
             histories=(self._histories.popleft(),) if self._histories else (),
         )
         self._attached = None
+        self._drained = self._drained and not frame.drained
         for part in (
             self._results,
             self._starts,

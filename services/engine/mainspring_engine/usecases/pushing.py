@@ -62,7 +62,7 @@ class Pusher:
         for task in changes.tasks:
             if task.claim is None or task.id in without:
                 continue
-            attachment = self._attachments.get(task.claim.incarnation)
+            attachment = self._open_to(task.claim.incarnation)
             if attachment is None or attachment.attach_number != task.claim.attach_number:
                 self._undelivered(Held(task.id, 1))
                 continue
@@ -79,7 +79,7 @@ class Pusher:
 
     def push_claimed(self, claimed: Claimed, asked_s: float) -> None:
         """A task that was claimed by what was asked then (monotonic)."""
-        attachment = self._attachments.get(claimed.incarnation)
+        attachment = self._open_to(claimed.incarnation)
         if attachment is None:
             self._undelivered(claimed.held)
             return
@@ -115,7 +115,7 @@ class Pusher:
     def push_plain(self, task: NewPlain, claim: Claim) -> None:
         """A plain task that was inserted claimed."""
         held = Held(task.id, 1)
-        attachment = self._attachments.get(claim.incarnation)
+        attachment = self._open_to(claim.incarnation)
         if attachment is None or attachment.attach_number != claim.attach_number:
             self._undelivered(held)
             return
@@ -131,6 +131,11 @@ class Pusher:
         )
         origin = Origin(b"", task.traceparent, claim.taken_s)
         self._push(attachment, of_its_own, payload=task.payload, origin=origin, reads_log=False)
+
+    def _open_to(self, incarnation: UUID) -> Attachment | None:
+        """None also where it drains: it was told that nothing more comes."""
+        attachment = self._attachments.get(incarnation)
+        return None if attachment is None or attachment.leaving else attachment
 
     def _note_wait(self, route: Route, task_id: UUID) -> None:
         """Of a first attempt: an id tells when its task was made, to the millisecond."""

@@ -127,7 +127,10 @@ class WorkerStreams:
             self._claimer.look()
         self._claimer.credits_came()
         lease_ms = round(LEASE_S * 1000)
-        return attachment, Attached(lease_ms=lease_ms, lost=reply.lost, answers_beats=True)
+        answer = Attached(
+            lease_ms=lease_ms, lost=reply.lost, answers_beats=True, answers_drains=True
+        )
+        return attachment, answer
 
     def receive(self, attachment: Attachment, frame: FromWorker) -> None:
         """Never waits: each part goes to its queue."""
@@ -146,6 +149,7 @@ class WorkerStreams:
         if frame.draining and not attachment.leaving:
             attachment.leaving = True
             self._roster.drain(attachment.incarnation)
+            attachment.outbox.drained()
             self._workers.tell(_presence(attachment))
         if frame.credits:
             self._roster.give_back(attachment.incarnation, attachment.attach_number, frame.credits)
