@@ -112,10 +112,10 @@ class WorkerCore:
         """
         self._attach_number += 1
         self.attached = False
-        self._attach_left = now
+        self._attach_left = self._asked_at = now
         self._listed = self.held
         self._unnamed.clear()
-        self._asked_at = now
+        self._answers_drains = True  # or says that it does not, before it gives anything
         free = self._identity.slots - self._busy
         self._out.begin_stream(min(0, free))
         attach = self._identity.attach(self._attach_number, self._listed)
