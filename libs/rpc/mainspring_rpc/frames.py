@@ -204,6 +204,7 @@ def to_worker_to_proto(frame: ToWorker) -> pb.WorkResponse:
         leaving=frame.leaving,
         histories=[_history_to_proto(history) for history in frame.histories],
         progress=_acks_to_proto(frame.progress),
+        drained=frame.drained,
     )
 
 
@@ -227,6 +228,7 @@ def to_worker_from_proto(message: pb.WorkResponse) -> ToWorker:
             leaving=message.leaving,
             histories=tuple(_history_from_proto(history) for history in message.histories),
             progress=_acks_from_proto(message.progress),
+            drained=message.drained,
         )
     except _UNREADABLE as error:
         raise MalformedFrame(str(error)) from error

@@ -146,12 +146,10 @@ async def test_the_time_that_a_letter_tells_is_a_bound_to_ask_by(
     told = await world.backstage.letters.page(org, ANY, after=None, limit=ALL)
 
     for letter in told:
+        at_ms = letter.died_ms
         since, until = [
             await world.backstage.letters.page(org, wanted, after=None, limit=ALL)
-            for wanted in (
-                LetterFilter(from_ms=letter.died_ms),
-                LetterFilter(until_ms=letter.died_ms),
-            )
+            for wanted in (LetterFilter(from_ms=at_ms), LetterFilter(until_ms=at_ms))
         ]
 
         assert letter in since

@@ -151,7 +151,7 @@ class Progress(_message.Message):
     def __init__(self, task_id: _Optional[bytes] = ..., fence: _Optional[int] = ..., counter: _Optional[int] = ..., step: _Optional[str] = ..., details: _Optional[bytes] = ...) -> None: ...
 
 class WorkResponse(_message.Message):
-    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving", "histories", "progress", "packed")
+    __slots__ = ("attached", "tasks", "results", "starts", "emits", "lost", "cancelled", "configs", "renewed", "leaving", "histories", "progress", "packed", "drained")
     ATTACHED_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +165,7 @@ class WorkResponse(_message.Message):
     HISTORIES_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     PACKED_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
     attached: Attached
     tasks: _containers.RepeatedCompositeFieldContainer[Task]
     results: _containers.RepeatedCompositeFieldContainer[Acknowledgement]
@@ -178,7 +179,8 @@ class WorkResponse(_message.Message):
     histories: _containers.RepeatedCompositeFieldContainer[History]
     progress: _containers.RepeatedCompositeFieldContainer[Acknowledgement]
     packed: bytes
-    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., packed: _Optional[bytes] = ...) -> None: ...
+    drained: bool
+    def __init__(self, attached: _Optional[_Union[Attached, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., results: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., starts: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., emits: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., cancelled: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., configs: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., renewed: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., leaving: _Optional[bool] = ..., histories: _Optional[_Iterable[_Union[History, _Mapping]]] = ..., progress: _Optional[_Iterable[_Union[Acknowledgement, _Mapping]]] = ..., packed: _Optional[bytes] = ..., drained: _Optional[bool] = ...) -> None: ...
 
 class Attached(_message.Message):
     __slots__ = ("lease_ms", "lost", "answers_beats", "reads_packed")
