@@ -66,7 +66,7 @@ UNEXPLAINED: Final = re.compile(
     r'^\{"level":"(ERROR|CRITICAL)"|^Traceback \(|PANIC:|deadlock detected'
 )
 """What no process may say, whatever is done to it."""
-MEANT: Final = re.compile("^workflow tardy failed: WaitTimedOut")
+MEANT: Final = re.compile(r"^workflow tardy( of \S+)? failed: WaitTimedOut")
 """The program fails by an error of its own, which is logged with where it was raised."""
 
 
