@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from typing import Final, cast
 
@@ -106,7 +105,8 @@ class Caller:
         tool = self._tools.get(payload.name)
         if tool is None:
             raise HandedBack  # it never offered this one
-        began = time.monotonic()
+        now = asyncio.get_running_loop().time  # which a simulation has, too
+        began = now()
         try:
             result = await self._carried_out(attempt, payload, tool)
         except ConfigUnusable:
@@ -117,7 +117,7 @@ class Caller:
             )
         except asyncio.CancelledError:
             result = outcomes.broken_off(attempt, payload)
-        duration_ms = round((time.monotonic() - began) * 1000)
+        duration_ms = round((now() - began) * 1000)
         return msgspec.structs.replace(result, duration_ms=duration_ms)
 
     async def _carried_out(

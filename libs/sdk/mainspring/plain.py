@@ -1,7 +1,6 @@
 """Plain tasks: one call of a step per task, tried again by the engine and not in the worker."""
 
 import asyncio
-import time
 from contextlib import suppress
 from uuid import UUID
 
@@ -45,13 +44,14 @@ async def attempt_plain(  # noqa: PLR0913 - one named option each
         return PlainResult(flaw=not_begun(start_s), lasting=True)
     if close_s is None:
         return await _attempt(step, input_, failures, draws, processes, beats)
-    began_s = time.monotonic() - waited_s
+    now = asyncio.get_running_loop().time  # which a simulation has, too
+    began_s = now() - waited_s
     with suppress(TimeoutError):
         async with asyncio.timeout(close_s - waited_s):
             result = await _attempt(step, input_, failures, draws, processes, beats)
             if result.retry_ms is None:
                 return result
-            used_s = time.monotonic() - began_s
+            used_s = now() - began_s
             if used_s + result.retry_ms / 1000 <= close_s:
                 return result
     return PlainResult(flaw=too_late(close_s))

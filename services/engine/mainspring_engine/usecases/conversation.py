@@ -21,7 +21,8 @@ class Conversations:
 
     def __init__(self, streams: WorkerStreams) -> None:
         self._streams = streams
-        self._open: set[FrameOutbox] = set()
+        self._open: dict[FrameOutbox, None] = {}
+        """In the order in which they came, so that a simulation is the same again."""
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._leaving = False
@@ -41,7 +42,7 @@ class Conversations:
         attachment, attached = await self._streams.attach(attach, outbox)
         outbox.attached(attached)
         self._streams.receive(attachment, first)
-        self._open.add(outbox)
+        self._open[outbox] = None
         self._quiet.clear()
         if self._leaving:
             outbox.leave()
@@ -51,7 +52,7 @@ class Conversations:
                 yield frame
         finally:
             reader.cancel()
-            self._open.discard(outbox)
+            self._open.pop(outbox, None)
             if not self._open:
                 self._quiet.set()
             await self._streams.detach(attachment)
