@@ -52,9 +52,9 @@ async def door(client: httpx.AsyncClient) -> Door:
     return await opened(client, str((await made_agent(client))["id"]))
 
 
-async def opened(client: httpx.AsyncClient, agent_id: str) -> Door:
+async def opened(client: httpx.AsyncClient, agent_id: str, **channel: object) -> Door:
     owners = f"{V1}/agents/{agent_id}/channels"
-    made = (await client.post(owners, json={})).json()
+    made = (await client.post(owners, json=channel)).json()
     (key,) = cast("list[Json]", made["keys"])
     at = f"{V1}/channels/{made['id']}"
     return Door(client, at, f"{owners}/{made['id']}", str(key["id"]), str(key["key"]))
