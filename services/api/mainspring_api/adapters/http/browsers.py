@@ -17,8 +17,8 @@ from mainspring_kernel.errors import PermissionDenied, ValidationFailed
 
 EVERY: Final = "*"
 NOBODY: Final[frozenset[str]] = frozenset()
-ORIGINS_MAX: Final = 100
-"""Pages that call one installation; each request is compared with all."""
+NAMES_MAX: Final = 100
+"""Of pages that call one installation, or of its own; each request is compared with all."""
 PREFLIGHT_AGE_S: Final = 600
 """How long a browser need not ask again; a taken-away origin counts at most so long."""
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
@@ -42,13 +42,20 @@ def origins_of(text: str) -> frozenset[str]:
 
     Browsers say theirs in small letters, however it was written.
     """
+    what = f"origin: it is a scheme, a host and perhaps a port, or {EVERY}"
+    return names_in(text, _ORIGIN, what)
+
+
+def names_in(text: str, shape: re.Pattern[str], what: str) -> frozenset[str]:
+    """A list with commas between, in small letters. Raises ValidationFailed for what is no `what`
+    by its shape, and for more than NAMES_MAX."""
     found = frozenset(one.strip().lower() for one in text.split(",") if one.strip())
     for one in found:
-        if one != EVERY and _ORIGIN.fullmatch(one) is None:
-            msg = f"{one!r} is no origin: it is a scheme, a host and perhaps a port, or {EVERY}"
+        if one != EVERY and shape.fullmatch(one) is None:
+            msg = f"{one!r} is no {what}"
             raise ValidationFailed(msg)
-    if len(found) > ORIGINS_MAX:
-        msg = f"at most {ORIGINS_MAX} origins may be named"
+    if len(found) > NAMES_MAX:
+        msg = f"at most {NAMES_MAX} may be named"
         raise ValidationFailed(msg)
     return found
 

@@ -13,13 +13,11 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from mainspring_api.adapters.http.browsers import EVERY, is_channel, send_whole
+from mainspring_api.adapters.http.browsers import EVERY, is_channel, names_in, send_whole
 from mainspring_api.adapters.http.edge import PROBLEM, problem_of
-from mainspring_kernel.errors import PermissionDenied, ValidationFailed
+from mainspring_kernel.errors import PermissionDenied
 from mainspring_runtime.settings import is_loopback
 
-HOSTS_MAX: Final = 100
-"""Names of one installation; each request is compared with all."""
 _NAME: Final = re.compile(r"[a-z0-9.\-]+")
 _PORT: Final = re.compile(r":[0-9]+$")
 _SURE: Final = re.compile(r"localhost|[0-9.]+|\[[0-9a-f:.]+\]")
@@ -31,15 +29,7 @@ _OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 
 def hosts_of(text: str) -> frozenset[str]:
     """From a list with commas between. Raises ValidationFailed for what is no name of a host."""
-    found = frozenset(one.strip().lower() for one in text.split(",") if one.strip())
-    for one in found:
-        if one != EVERY and _NAME.fullmatch(one) is None:
-            msg = f"{one!r} is no name of a host, as api.example.org, nor {EVERY}"
-            raise ValidationFailed(msg)
-    if len(found) > HOSTS_MAX:
-        msg = f"at most {HOSTS_MAX} names may be given"
-        raise ValidationFailed(msg)
-    return found
+    return names_in(text, _NAME, f"name of a host, as api.example.org, nor {EVERY}")
 
 
 class Elsewhere:
